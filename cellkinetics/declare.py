@@ -1,0 +1,223 @@
+"""How a model is declared: frozen descriptions of its quantities, and nothing that acts on them.
+
+A model file writes its equations as functions of named things (``y.effector``, ``p.alpha``)
+and lists its quantities with unit, value and source. :mod:`cellkinetics.symbolic` runs the
+functions once on symbols; everything else is derived from that.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from typing import Any, Literal, Protocol
+
+from cellkinetics.errors import ModelError
+
+Scale = Literal["log", "logit", "identity"]
+Expression = Any
+"""What a model function computes with: a SymPy expression, or a quantity with a unit."""
+
+
+class Named(Protocol):
+    """Quantities by name: ``y.effector``, ``p.alpha``."""
+
+    def __getattr__(self, name: str) -> Expression: ...
+
+
+Equations = Mapping[str, Expression]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A quantity that the model carries through time.
+
+    ``positive`` states are above zero from the first infusion on and are carried on the log
+    scale; the others on their natural scale, where ``smallest`` is the smallest value that
+    matters to anyone (it sets the absolute tolerance).
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    positive: bool = True
+    smallest: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observable:
+    """What an assay could read: a function of the states, with a unit.
+
+    ``positive`` observables are above zero from the first infusion on and are predicted on the
+    log scale (which needs positive states); the others on their natural scale.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A number that is known for each subject and never estimated.
+
+    ``first_treatment`` fills it with the first time at which that drug was given
+    (infinity where it never was); ``covariate`` with a column of the subjects table.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    default: float
+    first_treatment: str = ""
+    covariate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A number of the model: what it is, what it is worth, who says so.
+
+    ``omega`` is the between-subject SD on the transformed scale (log, logit or identity),
+    ``rse`` the relative standard error of the typical value and ``rse_omega`` that of omega,
+    both as fractions. Exactly one of ``source`` (with table or equation) and ``assumption``
+    (a reason) is given; the same holds for omega, whose origin is the parameter's own unless
+    ``omega_source`` or ``omega_assumption`` says otherwise. ``fixed`` parameters are not
+    estimated unless a fit asks for it.
+    """
+
+    name: str
+    unit: str
+    typical: float
+    meaning: str
+    symbol: str = ""
+    scale: Scale = "log"
+    lower: float = 0.0
+    upper: float = 1.0
+    omega: float | None = None
+    rse: float | None = None
+    rse_omega: float | None = None
+    source: str = ""
+    assumption: str = ""
+    omega_source: str = ""
+    omega_assumption: str = ""
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        where = f"parameter '{self.name}'"
+        if bool(self.source) == bool(self.assumption):
+            raise ModelError(
+                f"{where}: give either a source (with table or equation number) or an"
+                " assumption (with its reason), and only one of them."
+            )
+        if not isfinite(self.typical):
+            raise ModelError(f"{where}: typical value {self.typical} is not a finite number.")
+        if self.scale == "log" and self.typical <= 0:
+            raise ModelError(
+                f"{where}: typical value {self.typical} has no logarithm."
+                " Give a value above 0, or scale='identity'."
+            )
+        if self.scale == "logit" and not self.lower < self.typical < self.upper:
+            raise ModelError(
+                f"{where}: typical value {self.typical} is not between"
+                f" {self.lower} and {self.upper}. Move the bounds (lower=, upper=)."
+            )
+        if self.omega is not None and not self.omega > 0:
+            raise ModelError(f"{where}: omega {self.omega} is not above 0. Leave it out for none.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CovariateEffect:
+    """How a covariate of the subject shifts a parameter on its transformed scale.
+
+    ``power``: value * log(covariate / reference); ``exponential``: value * (covariate -
+    reference); ``category``: value where the covariate equals ``level``.
+    """
+
+    parameter: str
+    covariate: str
+    form: Literal["power", "exponential", "category"]
+    value: float
+    rse: float
+    reference: float | None = None
+    level: str | None = None
+    source: str = ""
+    assumption: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the coefficient, as it stands in tables."""
+        level = f"={self.level}" if self.level is not None else ""
+        return f"{self.parameter}~{self.covariate}{level}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """The published residual error of one observable: SD on the log scale unless said otherwise."""
+
+    observable: str
+    sd: float
+    rse: float | None = None
+    source: str = ""
+    assumption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published number that the model must reproduce.
+
+    ``compute`` takes :func:`cellkinetics.solve` and the model and returns the number.
+    """
+
+    name: str
+    value: float
+    rtol: float
+    source: str
+    compute: Callable[[Any, "Model"], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A kinetic model, declared once.
+
+    Functions (all optional but ``initial`` and ``observe``; one of ``rhs`` and ``solution``):
+
+    - ``derived(p)``: names for combinations of parameters, usable as ``p.name`` afterwards;
+    - ``initial(p)``: the states at time 0, before any infusion;
+    - ``rhs(t, y, p)``: time derivatives of the states;
+    - ``switches(p)``: times at which the right-hand side changes form, by name;
+      the right-hand side asks ``after("name")``;
+    - ``solution(t, p)``: the states in closed form, tested against ``rhs``;
+    - ``observe(y, p)``: the observables;
+    - ``infuse(cells, p)``: what an infusion of so many cells adds to the states.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    population: str
+    source: str
+    states: tuple[State, ...]
+    parameters: tuple[Parameter, ...]
+    observables: tuple[Observable, ...]
+    initial: Callable[[Named], Equations]
+    observe: Callable[[Named, Named], Equations]
+    rhs: Callable[[Expression, Named, Named], Equations] | None = None
+    solution: Callable[[Expression, Named], Equations] | None = None
+    derived: Callable[[Named], Equations] | None = None
+    switches: Callable[[Named], Equations] | None = None
+    infuse: Callable[[Expression, Named], Equations] | None = None
+    inputs: tuple[Input, ...] = ()
+    covariates: tuple[CovariateEffect, ...] = ()
+    residuals: tuple[Residual, ...] = ()
+    published: tuple[Published, ...] = ()
+    reference_dosing: tuple[tuple[float, float], ...] = ()
+    tau: float = 0.5
+    tau_reason: str = ""
+    horizon: float = 365.0
+    identifiability: str = ""
+    deviations: tuple[str, ...] = ()
+    time_unit: str = "day"
+    tags: tuple[str, ...] = field(default=())
+
+
+NEVER = inf
+"""Time of something that does not happen."""

@@ -1,0 +1,151 @@
+"""Expressions to straight-line code: common subexpressions are computed once, and as seldom as possible.
+
+What depends on parameters alone is computed once a solve, what depends on switch flags once a
+segment between switches, and only the rest in every call. The first two levels go into one array
+``k`` that every generated function reads.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy.printing.pycode import PythonCodePrinter
+
+from cellkinetics.algebra import NotAbove, Where
+
+
+class _Printer(PythonCodePrinter):  # type: ignore[misc]
+    """Python scalar code that numba compiles well: no powers where a product will do."""
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False, sqrt: str = "math.sqrt") -> str:
+        base, exponent = expr.as_base_exp()
+        text = self.parenthesize(base, 100)
+        if exponent == sp.Rational(1, 2):
+            return f"math.sqrt({self._print(base)})"
+        if exponent.is_Integer and 1 <= abs(int(exponent)) <= 4:
+            product = "*".join([text] * abs(int(exponent)))
+            return f"({product})" if exponent > 0 else f"(1.0/({product}))"
+        return f"({text})**({self._print(exponent)})"
+
+    def _print_Where(self, expr: Where) -> str:
+        condition, then, otherwise = expr.args
+        return (
+            f"({self._print(then)} if {self._print(condition)} > 0.5 else {self._print(otherwise)})"
+        )
+
+    def _print_NotAbove(self, expr: NotAbove) -> str:
+        a, b = expr.args
+        return f"(1.0 if {self._print(a)} <= {self._print(b)} else 0.0)"
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return f"{int(expr)}.0"
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr))
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+
+_PRINTER = _Printer({"fully_qualified_modules": True, "strict": True})
+
+
+def code(expression: sp.Expr) -> str:
+    """One expression as Python source."""
+    return str(_PRINTER.doprint(expression))
+
+
+@dataclass
+class Body:
+    """The source of one function body, line by line, without indentation."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def text(self, indent: int = 4) -> str:
+        """The lines joined, indented."""
+        pad = " " * indent
+        return "\n".join(pad + line for line in self.lines) or pad + "pass"
+
+
+@dataclass
+class Memory:
+    """The array ``k``: which symbol or subexpression lies in which slot, and who fills it."""
+
+    slots: dict[sp.Expr, int] = field(default_factory=dict)
+    prepare: Body = field(default_factory=Body)
+    segment: Body = field(default_factory=Body)
+    _static: set[sp.Symbol] = field(default_factory=set)
+    _flags: set[sp.Symbol] = field(default_factory=set)
+
+    def declare(self, symbols: Iterable[sp.Symbol], *, flags: bool = False) -> None:
+        """Give parameters (or switch flags) a slot; the caller writes their values."""
+        for symbol in symbols:
+            self.slots[symbol] = len(self.slots)
+            (self._flags if flags else self._static).add(symbol)
+
+    def level(self, expression: sp.Expr) -> int:
+        """0: known once a solve; 1: once a segment; 2: only in the call."""
+        free = expression.free_symbols
+        if free <= self._static:
+            return 0
+        return 1 if free <= self._static | self._flags else 2
+
+    def slot(self, expression: sp.Expr) -> str:
+        """``k[i]`` for a static expression, which is computed on first request."""
+        if expression not in self.slots:
+            body = self.prepare if self.level(expression) == 0 else self.segment
+            self.slots[expression] = len(self.slots)
+            text = code(self._with_slots(expression))
+            body.lines.append(f"k[{self.slots[expression]}] = {text}")
+        return f"k[{self.slots[expression]}]"
+
+    def _with_slots(self, expression: sp.Expr) -> sp.Expr:
+        return expression.xreplace(
+            {s: sp.Symbol(f"k[{self.slots[s]}]") for s in expression.free_symbols if s in self.slots}
+        )
+
+
+def assign(memory: Memory, targets: Sequence[tuple[str, sp.Expr]], *, prefix: str = "x") -> Body:
+    """Straight-line assignments for ``targets``, with common subexpressions taken out.
+
+    Parameters
+    ----------
+    memory : Memory                 where static subexpressions are kept
+    targets : sequence of (str, expression)     left-hand sides and their values; zeros are skipped
+    prefix : str                    of the names of temporaries
+
+    Returns
+    -------
+    Body
+    """
+    wanted = [(name, e) for name, e in targets if e != 0]
+    hoisted = [(name, _hoist(memory, sp.sympify(e))) for name, e in wanted]
+    replaced, reduced = sp.cse(
+        [e for _, e in hoisted], symbols=sp.numbered_symbols(prefix), order="none"
+    )
+    body = Body()
+    for symbol, expression in replaced:
+        body.lines.append(f"{symbol} = {code(expression)}")
+    for (name, _), expression in zip(hoisted, reduced, strict=True):
+        body.lines.append(f"{name} = {code(expression)}")
+    return body
+
+
+def _hoist(memory: Memory, expression: sp.Expr) -> sp.Expr:
+    """Replace the largest static parts of an expression by slots of ``k``."""
+    if expression in memory.slots:
+        return sp.Symbol(memory.slot(expression))
+    if not expression.free_symbols or expression.is_Atom:
+        return expression
+    if memory.level(expression) < 2:
+        return sp.Symbol(memory.slot(expression))
+    if isinstance(expression, sp.Add | sp.Mul):
+        parts: dict[int, list[sp.Expr]] = {0: [], 1: [], 2: []}
+        for arg in expression.args:
+            parts[memory.level(arg)].append(arg)
+        joined = []
+        for level in (0, 1):
+            if parts[level]:
+                joined.append(_hoist(memory, expression.func(*parts[level])))
+        return expression.func(*joined, *(_hoist(memory, a) for a in parts[2]))
+    return expression.func(*(_hoist(memory, a) for a in expression.args))

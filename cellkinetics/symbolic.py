@@ -1,0 +1,191 @@
+"""Run a model's functions once on SymPy symbols; everything else is derived from the result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import sympy as sp
+
+from cellkinetics.algebra import FLAG_PREFIX
+from cellkinetics.declare import Model
+from cellkinetics.errors import ModelError, did_you_mean
+
+TIME = sp.Symbol("t", nonnegative=True)
+CELLS = sp.Symbol("cells", positive=True)
+
+
+class _Names(SimpleNamespace):
+    """Named symbols that answer a wrong name with the names that exist."""
+
+    def __init__(self, owner: str, what: str, items: Mapping[str, sp.Expr]) -> None:
+        super().__init__(**items)
+        object.__setattr__(self, "_owner", owner)
+        object.__setattr__(self, "_what", what)
+
+    def __getattr__(self, name: str) -> Any:
+        items = [key for key in vars(self) if not key.startswith("_")]
+        raise ModelError(
+            f"{vars(self)['_owner']}: '{name}' is not a {vars(self)['_what']}."
+            f" {did_you_mean(name, items)}"
+        )
+
+
+@dataclass(frozen=True)
+class Symbolic:
+    """A model's equations as SymPy expressions.
+
+    ``derived`` is already substituted into all others. ``flags`` maps a switch to the symbol
+    that is 1 after it and 0 before.
+    """
+
+    model: Model
+    parameters: dict[str, sp.Symbol]
+    inputs: dict[str, sp.Symbol]
+    states: dict[str, sp.Symbol]
+    derived: dict[str, sp.Expr]
+    initial: dict[str, sp.Expr]
+    rhs: dict[str, sp.Expr] | None
+    solution: dict[str, sp.Expr] | None
+    switches: dict[str, sp.Expr]
+    flags: dict[str, sp.Symbol]
+    observe: dict[str, sp.Expr]
+    infuse: dict[str, sp.Expr]
+
+
+@lru_cache(maxsize=64)
+def trace(model: Model) -> Symbolic:
+    """Run the functions of a model on symbols and check that the names agree.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    Symbolic
+
+    Raises
+    ------
+    ModelError            naming the function, what it returned and what was wanted
+    """
+    _check_unique(model)
+    parameters = {
+        q.name: sp.Symbol(q.name, real=True, positive=(q.scale != "identity") or None)
+        for q in model.parameters
+    }
+    inputs = {q.name: sp.Symbol(q.name, real=True) for q in model.inputs}
+    states = {
+        q.name: sp.Symbol(f"y_{q.name}", real=True, positive=q.positive or None)
+        for q in model.states
+    }
+    known: dict[str, sp.Expr] = {**parameters, **inputs}
+    p = _Names(model.name, "parameter, input or derived quantity", known)
+    derived = _run(model, "derived", model.derived, p) if model.derived else {}
+    p = _Names(model.name, "parameter, input or derived quantity", {**known, **derived})
+    y = _Names(model.name, "state", states)
+
+    switches = _run(model, "switches", model.switches, p) if model.switches else {}
+    if model.rhs is None and model.solution is None:
+        raise ModelError(f"{model.name}: give rhs(t, y, p), solution(t, p), or both.")
+    names = list(states)
+    result = Symbolic(
+        model=model,
+        parameters=parameters,
+        inputs=inputs,
+        states=states,
+        derived=derived,
+        initial=_run(model, "initial", model.initial, p, wanted=names),
+        rhs=_run(model, "rhs", model.rhs, TIME, y, p, wanted=names) if model.rhs else None,
+        solution=(
+            _run(model, "solution", model.solution, TIME, p, wanted=names)
+            if model.solution
+            else None
+        ),
+        switches=switches,
+        flags={name: sp.Symbol(f"{FLAG_PREFIX}{name}", real=True) for name in switches},
+        observe=_run(
+            model, "observe", model.observe, y, p, wanted=[q.name for q in model.observables]
+        ),
+        infuse=_run(model, "infuse", model.infuse, CELLS, p, among=names) if model.infuse else {},
+    )
+    _check_symbols(result)
+    return result
+
+
+def _run(
+    model: Model,
+    role: str,
+    function: Callable[..., Any] | None,
+    *args: Any,
+    wanted: list[str] | None = None,
+    among: list[str] | None = None,
+) -> dict[str, sp.Expr]:
+    assert function is not None
+    try:
+        result = function(*args)
+    except TypeError as error:
+        if "relational" in str(error) or "float" in str(error) or "truth value" in str(error) or "Cannot convert" in str(error):
+            raise ModelError(
+                f"{model.name}: {role}() does something that symbols cannot do ({error})."
+                " Use where(), after(), exp(), log() of cellkinetics.algebra in place of"
+                " 'if', math.exp or numpy functions."
+            ) from error
+        raise
+    if not isinstance(result, Mapping):
+        raise ModelError(
+            f"{model.name}: {role}() returns {type(result).__name__}, wanted a dict by name."
+        )
+    for name in result:
+        allowed = wanted if wanted is not None else among
+        if allowed is not None and name not in allowed:
+            raise ModelError(
+                f"{model.name}: {role}() returns '{name}'. {did_you_mean(name, allowed)}"
+            )
+    for name in wanted or []:
+        if name not in result:
+            raise ModelError(f"{model.name}: {role}() does not return '{name}'.")
+    order = wanted if wanted is not None else list(result)
+    return {name: sp.sympify(result[name]) for name in order}
+
+
+def _check_unique(model: Model) -> None:
+    seen: set[str] = set()
+    for group in (model.parameters, model.inputs, model.states, model.observables):
+        for item in group:
+            if not item.name.isidentifier():
+                raise ModelError(f"{model.name}: '{item.name}' is not a valid name.")
+            if item.name in seen:
+                raise ModelError(f"{model.name}: the name '{item.name}' is declared twice.")
+            seen.add(item.name)
+
+
+def _check_symbols(s: Symbolic) -> None:
+    model = s.model
+    constants = set(s.parameters.values()) | set(s.inputs.values())
+    states, flags = set(s.states.values()), set(s.flags.values())
+    allowed = {
+        "initial": (s.initial, constants),
+        "switches": (s.switches, constants),
+        "rhs": (s.rhs or {}, constants | states | flags | {TIME}),
+        "solution": (s.solution or {}, constants | flags | {TIME}),
+        "observe": (s.observe, constants | states),
+        "infuse": (s.infuse, constants | {CELLS}),
+    }
+    used: set[sp.Symbol] = set()
+    for role, (expressions, symbols) in allowed.items():
+        for name, expression in expressions.items():
+            free = expression.free_symbols
+            used |= free
+            for extra in sorted(free - symbols, key=str):
+                text = str(extra)
+                if text.startswith(FLAG_PREFIX):
+                    raise ModelError(
+                        f"{model.name}: {role}() asks after('{text[6:]}'), which is not a switch."
+                        f" {did_you_mean(text[6:], s.switches)}"
+                    )
+                raise ModelError(f"{model.name}: {role}()['{name}'] may not depend on '{text}'.")
+    for name, symbol in s.parameters.items():
+        if symbol not in used:
+            raise ModelError(f"{model.name}: parameter '{name}' is declared but never used.")
