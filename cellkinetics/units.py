@@ -56,6 +56,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_%]+)"
     r"|(?P<sign>[*/^()-]))"
 )
+_BESIDE = "~"  # stands between two factors that are written side by side
 _EXAMPLES = "copies/ug, cells/uL, 10^9/L, pg/mL, cells/kg, 1/day or %"
 
 
@@ -154,11 +155,11 @@ def convert(value: ArrayLike, source: str, target: str) -> NDArray[np.float64] |
 
 @functools.lru_cache(maxsize=512)
 def _parse(text: str) -> Unit:
+    if len(text) > _LONGEST:
+        raise UnitError(f"a unit of {len(text)} characters; write one such as {_EXAMPLES}.")
     cleaned = _clean(text)
     if not cleaned:
         raise UnitError(f"an empty unit; write one such as {_EXAMPLES}.")
-    if len(cleaned) > _LONGEST:
-        raise UnitError(f"a unit of {len(cleaned)} characters; write one such as {_EXAMPLES}.")
     factor, powers, rest = _product(_tokens(cleaned, text), text)
     if rest:
         raise _not_a_unit(text)
@@ -167,7 +168,9 @@ def _parse(text: str) -> Unit:
     unit = Unit(factor, tuple((name, power) for name, power in powers.items() if power))
     for name in powers:
         if name not in _SPELLINGS and not _known_to_pint(name):
-            raise UnitError(f"{text!r} is not a known unit: {name!r} is not. Examples: {_EXAMPLES}.")
+            raise UnitError(
+                f"{text!r} is not a known unit: {name!r} is not. Examples: {_EXAMPLES}."
+            )
     return unit
 
 
@@ -183,6 +186,7 @@ def _clean(text: str) -> str:
         )
     text = re.sub(r"\b(ug|mcg)\s*(?:of\s+)?(?:g|genomic\s+)?DNA$", r"\1", text)
     text = re.sub(r"\s+per\s+", "/", text)
+    text = re.sub(r"\bmm\^?3(?![0-9])", "uL", text)
     text = re.sub(r"^x\s*(?=10)", "", text)
     text = re.sub(r"^10\*(?=[0-9])", "10^", text)  # UCUM writes 10*9/L
     text = re.sub(r"^G/(?=[lL]$)", "10^9/", text)  # giga per litre, a European haematology unit
@@ -202,31 +206,36 @@ def _tokens(cleaned: str, text: str) -> list[str]:
         if follows and found and found[-1][-1].isalpha() and "." not in token:
             found.append("^")  # mm3 is mm^3
         elif (match["name"] or match["number"]) and found and found[-1] not in "*/^(-":
-            found.append("*")  # 10^6 cells
+            found.append(_BESIDE)
         found.append(token)
         at = match.end()
     return found
 
 
 def _product(tokens: list[str], text: str) -> tuple[float, dict[str, int], list[str]]:
-    """Read factors joined by * and /; return what is left from a closing bracket on."""
+    """Read factors joined by *, / and side by side; return what is left from ``)`` on.
+
+    Side by side binds tighter than /: copies/1000 cells is copies/(1000*cells).
+    """
     factor, powers = 1.0, dict[str, int]()
     side, rest = 1, tokens
     while True:
         magnitude, names, rest = _power(rest, text)
-        factor *= magnitude**side
+        factor = factor * magnitude if side > 0 else factor / magnitude
         for name, power in names.items():
             powers[name] = powers.get(name, 0) + side * power
         if not rest or rest[0] == ")":
             return factor, powers, rest
-        if rest[0] not in "*/":
-            raise _not_a_unit(text)
-        side, rest = (1 if rest[0] == "*" else -1), rest[1:]
+        if rest[0] != _BESIDE:
+            if rest[0] not in "*/":
+                raise _not_a_unit(text)
+            side = 1 if rest[0] == "*" else -1
+        rest = rest[1:]
 
 
 def _power(tokens: list[str], text: str) -> tuple[float, dict[str, int], list[str]]:
     """Read one number, name or bracket and the integer power behind it."""
-    if not tokens or tokens[0] in "*/^)-":
+    if not tokens or tokens[0] in "*/^)-" + _BESIDE:
         raise _not_a_unit(text)
     head, rest = tokens[0], tokens[1:]
     magnitude, names = 1.0, dict[str, int]()
@@ -237,6 +246,8 @@ def _power(tokens: list[str], text: str) -> tuple[float, dict[str, int], list[st
         rest = rest[1:]
     elif head[0].isdigit():
         magnitude = float(head)
+        if magnitude == 0:
+            raise _not_a_unit(text)
     else:
         names = {_NAMES.get(head, head): 1}
     if not rest or rest[0] != "^":
@@ -247,8 +258,10 @@ def _power(tokens: list[str], text: str) -> tuple[float, dict[str, int], list[st
     power = sign * int(rest[0])
     try:
         raised = magnitude**power
-    except (OverflowError, ZeroDivisionError):
+    except OverflowError:
         raise _not_a_unit(text) from None
+    if raised == 0:
+        raise _not_a_unit(text)
     return raised, {name: was * power for name, was in names.items()}, rest[1:]
 
 
@@ -280,8 +293,14 @@ def _registry() -> Any:
 
 
 def _known_to_pint(name: str) -> bool:
+    """Say whether pint knows the name as a unit with a true zero (degrees Celsius have none)."""
+    import pint  # noqa: PLC0415
+
     registry = _registry()
-    return name in registry
+    try:
+        return bool(registry.Quantity(0.0, registry.Unit(name)).to_base_units().magnitude == 0)
+    except (pint.PintError, ArithmeticError):
+        return False
 
 
 def _quantity(unit: Unit) -> Any:

@@ -39,17 +39,20 @@ HALF_LOG_2PI: Final = 0.5 * math.log(2.0 * math.pi)
 SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
 SQRT_HALF: Final = math.sqrt(0.5)
 
-# Nodes and weights on (0, 1). Intervals are short enough (see _is_narrow) for full precision.
-_NODES, _WEIGHTS = (0.5 * v for v in np.polynomial.legendre.leggauss(20))
-_NODES = _NODES + 0.5
+_gauss_nodes, _gauss_weights = np.polynomial.legendre.leggauss(20)
+NODES: Final = 0.5 + 0.5 * _gauss_nodes  # on (0, 1)
+WEIGHTS: Final = 0.5 * _gauss_weights
+NARROW: Final = -0.5  # a set over which log pdf falls by less than this is integrated by nodes
 
 type Triple = tuple[float, float, float]
 type Floats = NDArray[np.float64]
 
 
 def _compiled[F: Callable[..., Any]](function: F) -> F:
-    # No fastmath: reassociation would undo the order of operations that the tails rely on.
-    return cast(F, njit(cache=True, error_model="numpy", nogil=True)(function))
+    # No fastmath: reassociation would undo the order of operations that the tails rely on. It
+    # must be said: unsaid, numba takes the caller's flags, and PyTensor calls with fastmath.
+    options = {"cache": True, "error_model": "numpy", "nogil": True, "fastmath": False}
+    return cast(F, njit(**options)(function))
 
 
 # ---------------------------------------------------------------- the standard distribution
@@ -159,9 +162,9 @@ def _narrow(nu: float, low: float, width: float) -> Triple:
     mass = 0.0
     first = 0.0
     second = 0.0
-    for i in range(_NODES.size):
-        step = width * _NODES[i]
-        part = _WEIGHTS[i] * math.exp(_log_ratio(nu, low, step))
+    for i in range(NODES.size):
+        step = width * NODES[i]
+        part = WEIGHTS[i] * math.exp(_log_ratio(nu, low, step))
         score_step, z_score_step = _score_steps(nu, low, step)
         mass += part
         first += part * score_step
@@ -173,11 +176,12 @@ def _narrow(nu: float, low: float, width: float) -> Triple:
 def _upper(nu: float, low: float, high: float, width: float) -> Triple:
     """P(low < Z < high) for 0 <= low, anchored at low; high may be inf."""
     log_fall = _log_ratio(nu, low, width)
-    if log_fall > -0.5:
+    if log_fall > NARROW:
         return _narrow(nu, low, width)
     mills, defect = _mills(nu, low)
     if high == INF:
-        return math.log(mills), defect / mills, low * defect / mills
+        excess = defect / mills
+        return math.log(mills), excess, low * excess
     fall = math.exp(log_fall)
     mills_high, _ = _mills(nu, high)
     mass = mills - fall * mills_high
@@ -195,7 +199,7 @@ def _set(nu: float, low: float, high: float, width: float) -> Triple:
         low, high = -high, -low
     if low >= 0.0:
         log_p, first, second = _absolute(nu, low, _upper(nu, low, high, width))
-    elif _log_ratio(nu, 0.0, high) > -0.5:
+    elif _log_ratio(nu, 0.0, high) > NARROW:
         log_p, first, second = _absolute(nu, low, _narrow(nu, low, width))
     else:  # around the centre and wide: one minus both tails
         pdf_low = math.exp(_log_norm(nu) + _log_ratio(nu, 0.0, low))
@@ -214,8 +218,8 @@ def _set(nu: float, low: float, high: float, width: float) -> Triple:
 
 
 @_compiled
-def _above_floor(nu: float, z: float, anchored: Triple, floor: float, gap: float) -> Triple:
-    """Condition a triple anchored at z = floor + gap on Z > floor, for floor > 0."""
+def _above_floor(nu: float, anchored: Triple, floor: float, gap: float) -> Triple:
+    """Condition a triple anchored at floor + gap on Z > floor, for floor > 0."""
     mills, defect = _mills(nu, floor)
     score_step, z_score_step = _score_steps(nu, floor, gap)
     excess = defect / mills
@@ -253,7 +257,7 @@ def _standard(x: float, location: float, scale: float) -> float:
 
 
 @_compiled
-def log_density(
+def log_density(  # noqa: PLR0917  (compiled functions are called by position)
     family: int,
     kind: int,
     value: float,
@@ -306,38 +310,38 @@ def log_density(
     if not (is_log or family == COMBINED) or not shape > 0.0 or math.isnan(floor):
         return failed
 
-    if is_log:
-        scale = a
-        proportional = 0.0
-        if pred_is_log:
-            location, location_by_pred = pred, 1.0
-        elif pred <= 0.0:
-            location, location_by_pred = -INF, 0.0
-        else:
-            location, location_by_pred = math.log(pred), 1.0 / pred
-    else:
+    scale, proportional = a, 0.0
+    if not is_log:
         location = math.exp(pred) if pred_is_log else pred
         location_by_pred = location if pred_is_log else 1.0
+        if not a >= 0.0 or not b >= 0.0 or math.isinf(location):
+            return failed
         scale = math.hypot(a, b * location)
         proportional = b * location / scale
-        if a < 0.0 or not b >= 0.0 or math.isinf(location):
-            return failed
+    elif pred_is_log:
+        location, location_by_pred = pred, 1.0
+    elif pred <= 0.0:
+        location, location_by_pred = -INF, 0.0
+    else:
+        location, location_by_pred = math.log(pred), 1.0 / pred
     if math.isnan(location) or not scale > 0.0:
         return failed
 
     z_floor = _standard(_coordinate(is_log, floor), location, scale)
+    far = z_floor > 0.0  # most readings would lie below the floor: stay relative to it
     log_jacobian = 0.0
     if kind == OBSERVED:
         x = _coordinate(is_log, value)
         if math.isnan(x):
             return failed
         z = _standard(x, location, scale)
-        if value < floor or math.isinf(z) or z_floor == INF:
+        if value < floor or math.isinf(z):
             return impossible
         log_jacobian = -math.log(scale) - (x if is_log else 0.0)
         low = value
-        anchored = (0.0, 0.0, -1.0)
-        result = anchored if z_floor > 0.0 else _absolute(shape, z, anchored)
+        piece = (0.0, 0.0, -1.0)
+        if not far:
+            piece = _absolute(shape, z, piece)
     elif kind in (LEFT, RIGHT, INTERVAL):
         low = -INF if kind == LEFT else lower
         high = INF if kind == RIGHT else upper
@@ -349,34 +353,33 @@ def log_density(
         if not low < high or z == INF or z_high == -INF:
             return impossible
         width = _distance(is_log, low, high) / scale
-        if z_floor > 0.0:
-            result = anchored = _upper(shape, z, z_high, width)
-        else:
-            result = _set(shape, z, z_high, width)
+        piece = _upper(shape, z, z_high, width) if far else _set(shape, z, z_high, width)
     else:
         return failed
 
-    if z_floor > 0.0:
-        gap = _distance(is_log, floor, low) / scale
-        result = _above_floor(shape, z, anchored, z_floor, gap)
+    if far:
+        piece = _above_floor(shape, piece, z_floor, _distance(is_log, floor, low) / scale)
     elif z_floor > -INF:
         kept = _set(shape, z_floor, INF, INF)
-        result = (result[0] - kept[0], result[1] - kept[1], result[2] - kept[2])
+        piece = (piece[0] - kept[0], piece[1] - kept[1], piece[2] - kept[2])
 
-    log_p, by_location, by_log_scale = result
+    log_p, by_location, by_log_scale = piece
     if log_p == -INF:
         return impossible
-    by_location += by_log_scale * proportional * (b if not is_log else 0.0)
+    log_p += log_jacobian
+    if is_log:
+        return log_p, by_location / scale * location_by_pred, by_log_scale / scale, 0.0
+    by_location += by_log_scale * proportional * b  # the scale follows the location
     return (
-        log_p + log_jacobian,
+        log_p,
         by_location / scale * location_by_pred,
-        by_log_scale / scale * (1.0 if is_log else a / scale),
-        0.0 if is_log else by_log_scale * proportional * (location / scale),
+        by_log_scale / scale * (a / scale),
+        by_log_scale * proportional * (location / scale),
     )
 
 
 @_compiled
-def log_densities(
+def log_densities(  # noqa: PLR0917
     family: NDArray[np.int64],
     kind: NDArray[np.int64],
     value: Floats,
@@ -393,8 +396,21 @@ def log_densities(
     by_a: Floats,
     by_b: Floats,
 ) -> None:
-    """``log_density`` of every row; all arrays are (row,), the last four are written into."""
-    for i in range(pred.size):
+    """``log_density`` of every row; all arrays are (row,), the last four are written into.
+
+    Raises
+    ------
+    ValueError                     if the arrays differ in length
+    """
+    rows = pred.size
+    for sizes in (
+        (family.size, kind.size, value.size, lower.size, upper.size, floor.size, pred_is_log.size),
+        (a.size, b.size, nu.size, log_p.size, by_pred.size, by_a.size, by_b.size),
+    ):
+        for size in sizes:
+            if size != rows:  # unchecked, compiled code would read past the end
+                raise ValueError("log_densities: all arrays must have one entry per row")
+    for i in range(rows):
         log_p[i], by_pred[i], by_a[i], by_b[i] = log_density(
             family[i],
             kind[i],

@@ -1,0 +1,28 @@
+"""The log density of one reading given one prediction: all error models, all censoring kinds."""
+
+from cellkinetics.density.predictive import cdf, draw_readings
+from cellkinetics.density.rows import (
+    COMBINED,
+    INTERVAL,
+    LEFT,
+    LOGNORMAL,
+    OBSERVED,
+    RIGHT,
+    STUDENT_T,
+    log_densities,
+    log_density,
+)
+
+__all__ = [
+    "COMBINED",
+    "INTERVAL",
+    "LEFT",
+    "LOGNORMAL",
+    "OBSERVED",
+    "RIGHT",
+    "STUDENT_T",
+    "cdf",
+    "draw_readings",
+    "log_densities",
+    "log_density",
+]

@@ -1,0 +1,411 @@
+"""Study, model, population and observation joined into one ``pm.Model``; never samples.
+
+The graph is kept small on purpose: a few vectors of random variables, one Op for the model, one
+for the densities. What is of interest to a reader (typical values, individual parameters) is
+computed from the draws afterwards, not in the graph.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from cellkinetics.declare import Model
+from cellkinetics.density import draw_readings
+from cellkinetics.kernel.compiled import Kernel, build_kernel
+from cellkinetics.kernel.density_op import log_density_rows
+from cellkinetics.kernel.layout import Dosing, Floats, Rows
+from cellkinetics.kernel.op import KernelOp
+from cellkinetics.observation import (
+    Observations,
+    covariate_table,
+    dosing_of,
+    kernel_constants,
+    observe_study,
+)
+from cellkinetics.population import Omega, Population, Typical, make_population
+from cellkinetics.spec import FitSpec
+from cellkinetics.study.study import Study
+
+CENTRED_ABOVE = 4.0
+"""A subject's deviation is sampled centred where the data say this much more than the prior."""
+
+OMEGA_CALIBRATION_SD = 0.5
+"""Half-normal scale of between-subject variability of a calibration factor (assumption)."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """What a posterior is made of, before any random variable: data, kernel, priors.
+
+    The kernel's parameters are ordered non-centred (correlated ones first), then centred, then
+    without between-subject variability, so that the graph only has to join three blocks.
+    """
+
+    study: Study
+    model: Model
+    spec: FitSpec
+    population: Population
+    observations: Observations
+    kernel: Kernel
+    dosing: Dosing
+    constants: Floats
+    noncentred: tuple[str, ...]
+    centred: tuple[str, ...]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects with at least one row, in the order of the study."""
+        return self.observations.subjects
+
+    def omega(self, name: str) -> Omega:
+        """Prior of the between-subject SD of a parameter."""
+        return next(q for q in self.population.omega if q.name == name)
+
+    @property
+    def estimated(self) -> tuple[Typical, ...]:
+        """Typical values that are estimated, in the kernel's order."""
+        return tuple(q for q in self.population.typical if q.sd > 0)
+
+
+def join(study: Study, model: Model, spec: FitSpec) -> Joint:
+    """Put a fit together: rows, priors, kernel.
+
+    Parameters
+    ----------
+    study : Study
+    model : Model
+    spec : FitSpec
+
+    Returns
+    -------
+    Joint
+
+    Raises
+    ------
+    SpecError, StudyError, ModelError
+    """
+    observations = observe_study(study, model, spec)
+    covariates = covariate_table(study, observations.subjects)
+    population = make_population(model, spec, covariates)
+    kernel = build_kernel(model, population.names, form=spec.kernel.form)
+    dosing = dosing_of(study, model, observations.subjects)
+    constants = kernel_constants(
+        study, model, observations.subjects, kernel.constants, population.constants
+    )
+    draft = Joint(
+        study=study,
+        model=model,
+        spec=spec,
+        population=population,
+        observations=observations,
+        kernel=kernel,
+        dosing=dosing,
+        constants=constants,
+        noncentred=(),
+        centred=(),
+    )
+    centred = _choose_centred(draft)
+    free = [q.name for q in population.omega if q.name not in centred]
+    noncentred = [*population.correlated, *(n for n in free if n not in population.correlated)]
+    rest = [q.name for q in population.typical if q.name not in {*noncentred, *centred}]
+    order = [*noncentred, *centred, *rest]
+    ordered = replace(
+        population,
+        typical=tuple(sorted(population.typical, key=lambda q: order.index(q.name))),
+        omega=tuple(sorted(population.omega, key=lambda q: order.index(q.name))),
+    )
+    kernel = build_kernel(model, tuple(order), form=spec.kernel.form)
+    return replace(
+        draft,
+        population=ordered,
+        kernel=kernel,
+        noncentred=tuple(noncentred),
+        centred=tuple(centred),
+    )
+
+
+def predict(joint: Joint, phi: Floats, *, rows: Rows | None = None) -> tuple[Floats, Floats]:
+    """Predictions and their Jacobian at given individual parameters.
+
+    Parameters
+    ----------
+    joint : Joint
+    phi : float array (subject, parameter)      transformed, in the kernel's order
+    rows : Rows, optional                       default: those of the likelihood
+
+    Returns
+    -------
+    pred (row,), jac (row, parameter)           pred without link offset and calibration
+    """
+    out = joint.kernel(
+        phi,
+        joint.constants,
+        joint.dosing,
+        joint.observations.rows if rows is None else rows,
+        rtol=joint.spec.kernel.rtol,
+        max_steps=joint.spec.kernel.max_steps,
+    )
+    return out.pred, out.jac
+
+
+def _choose_centred(joint: Joint) -> list[str]:
+    """Parameters whose deviations the data of most subjects determine: these are sampled centred.
+
+    The measure is omega^2 times the expected information of the subject's readings on phi, at
+    typical values, rows below a limit counted as silent.
+    """
+    population, obs = joint.population, joint.observations
+    phi = np.tile([q.loc for q in population.typical], (len(obs.subjects), 1))
+    pred, jac = predict(joint, phi)
+    medians = np.array([q.median for q in obs.errors] + [0.0])
+    a = medians[[obs.analytes[i].a for i in obs.analyte]]
+    b = medians[[obs.analytes[i].b for i in obs.analyte]]
+    natural = np.where(obs.pred_is_log, np.exp(pred), pred)
+    by_log = np.where(obs.pred_is_log, 1.0, 1.0 / np.maximum(np.abs(natural), 1e-300))
+    combined = obs.family == 2
+    weight = np.where(
+        combined,
+        np.where(obs.pred_is_log, natural, 1.0) ** 2 / (a**2 + (b * natural) ** 2),
+        (by_log / np.where(a > 0, a, 1.0)) ** 2,
+    )
+    weight = np.where((obs.kind == 0) & np.isfinite(pred), weight, 0.0)
+    information = np.zeros_like(phi)
+    np.add.at(information, obs.subject, weight[:, None] * np.nan_to_num(jac) ** 2)
+    names = list(population.names)
+    chosen = []
+    for q in population.omega:
+        if q.name in population.correlated:
+            continue
+        if q.centred == "auto":
+            strength = q.median**2 * information[:, names.index(q.name)]
+            wanted = bool(np.median(strength) > CENTRED_ABOVE)
+        else:
+            wanted = q.centred
+        if wanted:
+            chosen.append(q.name)
+    return chosen
+
+
+def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
+    """The posterior as a plain ``pm.Model``.
+
+    Random variables (all vectors): ``mu`` typical values on the transformed scale, ``omega``
+    between-subject SDs, ``eta`` standardised deviations, ``phi_centred`` individual parameters of
+    the centred block, ``error`` residual-error parameters, and where there are any ``effect``,
+    ``log_calibration``, ``omega_calibration``, ``eta_calibration`` and ``correlation``;
+    ``readings`` is observed.
+
+    Parameters
+    ----------
+    joint : Joint
+    likelihood : bool               False leaves the data out: the prior
+
+    Returns
+    -------
+    pm.Model
+    """
+    population, obs = joint.population, joint.observations
+    n, m = len(joint.noncentred), len(joint.centred)
+    coords: dict[str, list[str]] = {
+        "subject": list(obs.subjects),
+        "typical": [q.name for q in joint.estimated],
+        "iiv": [*joint.noncentred, *joint.centred],
+        "iiv_noncentred": list(joint.noncentred),
+        "iiv_centred": list(joint.centred),
+        "error_parameter": [q.name for q in obs.errors],
+        "calibration": [q.name for q in obs.calibrations],
+        "effect": [q.name for q in population.effects],
+    }
+    with pm.Model(coords={k: v for k, v in coords.items() if v}) as model:
+        mu = _typical_values(joint)
+        shift = _covariate_shift(joint)
+        blocks = []
+        if n + m:
+            omega = pm.LogNormal(
+                "omega",
+                mu=np.log([q.median for q in population.omega]),
+                sigma=np.array([q.log_sd for q in population.omega]),
+                dims="iiv",
+            )
+        if n:
+            eta = pm.Normal("eta", 0.0, 1.0, dims=("subject", "iiv_noncentred"))
+            centre = mu[:n] if shift is None else mu[:n] + shift[:, :n]
+            blocks.append(centre + omega[:n] * _correlated(joint, eta))
+        if m:
+            centre = mu[n : n + m] if shift is None else mu[n : n + m] + shift[:, n : n + m]
+            blocks.append(
+                pm.Normal("phi_centred", centre, omega[n:], dims=("subject", "iiv_centred"))
+            )
+        if n + m < len(population.typical):
+            rest = mu[n + m :] if shift is None else mu[n + m :] + shift[:, n + m :]
+            blocks.append(pt.broadcast_to(rest, (len(obs.subjects), rest.shape[-1])))
+        phi = blocks[0] if len(blocks) == 1 else pt.concatenate(blocks, axis=1)
+        error = pm.LogNormal(
+            "error",
+            mu=np.log([q.median for q in obs.errors]),
+            sigma=np.array([q.log_sd for q in obs.errors]),
+            dims="error_parameter",
+        )
+        factor = _log_calibration(joint)
+        if likelihood:
+            _likelihood(joint, phi, error, factor)
+    return model
+
+
+def _typical_values(joint: Joint) -> pt.TensorVariable:
+    estimated = joint.estimated
+    everyone = joint.population.typical
+    free = pm.Normal(
+        "mu",
+        mu=np.array([q.loc for q in estimated]),
+        sigma=np.array([q.sd for q in estimated]),
+        dims="typical",
+    )
+    if len(estimated) == len(everyone):
+        return free
+    fixed = [q for q in everyone if q.sd == 0]
+    pool = pt.concatenate([free, np.array([q.loc for q in fixed])])
+    position = {q.name: i for i, q in enumerate([*estimated, *fixed])}
+    return pool[np.array([position[q.name] for q in everyone])]
+
+
+def _covariate_shift(joint: Joint) -> pt.TensorVariable | None:
+    """What covariates add to phi, (subject, parameter), or None."""
+    effects = joint.population.effects
+    if not effects:
+        return None
+    coefficient = pm.Normal(
+        "effect",
+        mu=np.array([q.mean for q in effects]),
+        sigma=np.array([q.sd for q in effects]),
+        dims="effect",
+    )
+    columns = pm.Data("covariates", np.column_stack([q.column for q in effects]))
+    names = joint.population.names
+    onto = np.zeros((len(effects), len(names)))
+    for i, q in enumerate(effects):
+        onto[i, names.index(q.parameter)] = 1.0
+    return (columns * coefficient) @ pt.as_tensor_variable(onto)
+
+
+def _correlated(joint: Joint, eta: pt.TensorVariable) -> pt.TensorVariable:
+    """Correlate the first columns of eta by an LKJ prior, where a fit asks for it."""
+    k = len(joint.population.correlated)
+    if k < 2:  # noqa: PLR2004
+        return eta
+    correlation = pm.LKJCorr("correlation", n=k, eta=joint.population.lkj)
+    root = pt.linalg.cholesky(correlation)
+    mixed = eta[:, :k] @ root.T
+    if k == len(joint.noncentred):
+        return mixed
+    return pt.concatenate([mixed, eta[:, k:]], axis=1)
+
+
+def _log_calibration(joint: Joint) -> pt.TensorVariable | None:
+    """Log calibration factor of every row, or None where there is none."""
+    obs = joint.observations
+    if not obs.calibrations:
+        return None
+    shared = pm.Normal(
+        "log_calibration",
+        mu=np.log([q.median for q in obs.calibrations]),
+        sigma=np.array([q.log_sd for q in obs.calibrations]),
+        dims="calibration",
+    )
+    which = np.array([a.calibration for a in obs.analytes])[obs.analyte]
+    padded = pt.concatenate([shared, np.zeros(1)])
+    factor = padded[pm.Data("row_calibration", which % (len(obs.calibrations) + 1))]
+    varying = [i for i, q in enumerate(obs.calibrations) if q.per_subject]
+    if not varying:
+        return factor
+    omega = pm.HalfNormal("omega_calibration", OMEGA_CALIBRATION_SD, shape=len(varying))
+    eta = pm.Normal("eta_calibration", 0.0, 1.0, shape=(len(obs.subjects), len(varying)))
+    column = np.array([varying.index(w) if w in varying else 0 for w in which])
+    active = np.isin(which, varying).astype(float)
+    return factor + active * (omega * eta)[obs.subject, column]
+
+
+def _likelihood(
+    joint: Joint,
+    phi: pt.TensorVariable,
+    error: pt.TensorVariable,
+    factor: pt.TensorVariable | None,
+) -> None:
+    obs = joint.observations
+    data = {
+        name: pm.Data(name, value)
+        for name, value in {
+            "constants": joint.constants,
+            "infusion_start": joint.dosing.start,
+            "infusion_time": joint.dosing.time,
+            "infusion_cells": joint.dosing.cells,
+            "row_start": obs.rows.start,
+            "row_time": obs.rows.time,
+            "row_observable": obs.rows.observable,
+            "row_offset": obs.offset,
+            "row_family": obs.family,
+            "row_kind": obs.kind,
+            "row_lower": np.nan_to_num(obs.lower, nan=0.0, neginf=-np.inf, posinf=np.inf),
+            "row_upper": np.nan_to_num(obs.upper, nan=0.0, neginf=-np.inf, posinf=np.inf),
+            "row_floor": obs.floor,
+            "row_nu": obs.nu,
+            "row_log": obs.pred_is_log,
+        }.items()
+    }
+    pred, _, _ = KernelOp(joint.kernel)(
+        phi,
+        data["constants"],
+        data["infusion_start"],
+        data["infusion_time"],
+        data["infusion_cells"],
+        data["row_start"],
+        data["row_time"],
+        data["row_observable"],
+        np.float64(joint.spec.kernel.rtol),
+        np.int64(joint.spec.kernel.max_steps),
+    )
+    total = data["row_offset"] if factor is None else data["row_offset"] + factor
+    if obs.pred_is_log.all():
+        pred = pred + total
+    elif not obs.pred_is_log.any():
+        pred = pred * pt.exp(total)
+    else:
+        pred = pt.where(data["row_log"], pred + total, pred * pt.exp(total))
+    last = len(obs.errors)
+    pool = pt.concatenate([error, np.zeros(1)])
+    a_at = np.array([x.a for x in obs.analytes])[obs.analyte] % (last + 1)
+    b_at = np.array([x.b for x in obs.analytes])[obs.analyte] % (last + 1)
+    a, b = pool[pm.Data("row_a", a_at)], pool[pm.Data("row_b", b_at)]
+
+    def logp(value: pt.TensorVariable, pred, a, b) -> pt.TensorVariable:  # type: ignore[no-untyped-def]
+        return log_density_rows(
+            pred,
+            a,
+            b,
+            family=data["row_family"],
+            kind=data["row_kind"],
+            value=value,
+            lower=data["row_lower"],
+            upper=data["row_upper"],
+            floor=data["row_floor"],
+            nu=data["row_nu"],
+            pred_is_log=data["row_log"],
+        )
+
+    def random(pred, a, b, rng=None, size=None):  # type: ignore[no-untyped-def]
+        return draw_readings(rng, obs.family, pred, obs.pred_is_log, a, b, obs.nu)
+
+    # A row that is not a reading carries its limit, as in the tables: pm.Data takes no NaN.
+    bound = np.where(np.isfinite(obs.upper), obs.upper, obs.lower)
+    pm.CustomDist(
+        "readings",
+        pred,
+        a,
+        b,
+        logp=logp,
+        random=random,
+        observed=np.where(obs.kind == 0, obs.value, bound),
+        signature="(),(),()->()",
+    )

@@ -1,0 +1,144 @@
+"""The kernel inside PyTensor: an Op whose gradient is the Jacobian that the kernel already has.
+
+Everything that changes from study to study enters as an input of the Op, so that new data, new
+limits and new doses need no new compilation; the key of PyTensor's disk cache is the name of the
+generated module, which is the hash of its content.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from numba import njit
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
+
+from cellkinetics.kernel.compiled import Kernel
+
+N_INPUTS = 10
+
+
+class KernelOp(Op):  # type: ignore[misc]
+    """phi, constants, infusions and rows to (pred, jac, status).
+
+    Inputs, in order: phi (subject, parameter), constants (subject, constant), the three arrays of
+    :class:`~cellkinetics.kernel.layout.Dosing`, the three of
+    :class:`~cellkinetics.kernel.layout.Rows`, rtol, max_steps.
+    """
+
+    __props__ = ("key",)
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.key = kernel.module.__name__
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Build the node; see the class for the inputs."""
+        if len(inputs) != N_INPUTS:
+            raise ValueError(f"KernelOp takes {N_INPUTS} inputs, got {len(inputs)}")
+        variables = [pt.as_tensor_variable(x) for x in inputs]
+        outputs = [pt.dvector("pred"), pt.dmatrix("jac"), pt.lvector("status")]
+        return Apply(self, variables, outputs)
+
+    def perform(self, node: Apply, inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
+        """Run the kernel from Python."""
+        phi, const, *rest, rtol, max_steps = inputs
+        rows = len(rest[4])
+        pred, jac = np.empty(rows), np.empty((rows, phi.shape[1]))
+        status = np.zeros(len(phi), dtype=np.int64)
+        self.kernel.module.solve(
+            np.ascontiguousarray(phi),
+            np.ascontiguousarray(const),
+            *(np.ascontiguousarray(x) for x in rest),
+            float(rtol),
+            int(max_steps),
+            pred,
+            jac,
+            status,
+            np.zeros_like(status),
+        )
+        for storage, value in zip(outputs, (pred, jac, status), strict=True):
+            storage[0] = value
+
+    def pullback(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
+    ) -> list[Variable]:
+        """Contract the cotangent of pred with the Jacobian; nothing flows through jac or status."""
+        disconnected = [DisconnectedType()() for _ in inputs[1:]]
+        if isinstance(cotangents[0].type, DisconnectedType):
+            return [DisconnectedType()(), *disconnected]
+        row_start = inputs[5]
+        return [sum_rows_by_subject(cotangents[0], outputs[1], row_start), *disconnected]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only pred depends on phi in a differentiable way."""
+        return [[i == 0, False, False] for i in range(N_INPUTS)]
+
+
+class SumRowsBySubject(Op):  # type: ignore[misc]
+    """sum over the rows r of each subject of weight[r] * jac[r, :]."""
+
+    __props__ = ()
+
+    def make_node(self, weight: Any, jac: Any, start: Any) -> Apply:
+        """Build the node."""
+        inputs = [pt.as_tensor_variable(x) for x in (weight, jac, start)]
+        return Apply(self, inputs, [pt.dmatrix()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
+        """Run from Python."""
+        outputs[0][0] = _sum_rows(*inputs)
+
+
+sum_rows_by_subject = SumRowsBySubject()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
+    out = np.zeros((len(start) - 1, jac.shape[1]))
+    for s in range(len(start) - 1):
+        for r in range(start[s], start[s + 1]):
+            for j in range(jac.shape[1]):
+                out[s, j] += weight[r] * jac[r, j]
+    return out
+
+
+@register_funcify_and_cache_key(SumRowsBySubject)  # type: ignore[untyped-decorator]
+def _numba_sum_rows(op: SumRowsBySubject, **_: Any) -> tuple[Any, str]:
+    return _sum_rows, "cellkinetics-sum-rows-1"
+
+
+@register_funcify_and_cache_key(KernelOp)  # type: ignore[untyped-decorator]
+def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
+    solve = op.kernel.module.solve
+
+    @njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+    def kernel_op(  # type: ignore[no-untyped-def]
+        phi, const, inf_start, inf_time, inf_cells, row_start, row_time, row_obs, rtol, max_steps
+    ):
+        pred = np.empty(len(row_time))
+        jac = np.empty((len(row_time), phi.shape[1]))
+        status = np.zeros(len(phi), dtype=np.int64)
+        steps = np.zeros(len(phi), dtype=np.int64)
+        solve(
+            np.ascontiguousarray(phi),
+            np.ascontiguousarray(const),
+            inf_start,
+            inf_time,
+            inf_cells,
+            row_start,
+            row_time,
+            row_obs,
+            rtol.item(),
+            max_steps.item(),
+            pred,
+            jac,
+            status,
+            steps,
+        )
+        return pred, jac, status
+
+    return kernel_op, f"cellkinetics-kernel-1-{op.key}"

@@ -1,0 +1,289 @@
+"""``study.toml``: what the tables mean and which conventions the study has chosen."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+
+from cellkinetics.errors import did_you_mean
+from cellkinetics.study.findings import Finding, finding, shown
+
+FILE = "study.toml"
+
+type _Text = Annotated[StrictStr, Field(min_length=1)]
+type _Day = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    """A part of study.toml: frozen, and a key that it does not have is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResponseSettings(_Section):
+    """How response is read: criteria, the day by which a remission counts, named windows."""
+
+    criteria: Literal["ELN2017", "ELN2022"] = "ELN2022"
+    landmark: _Day | None = None
+    windows: dict[_Text, tuple[float, float]] = {}
+
+    @model_validator(mode="after")
+    def _windows_run_forward(self) -> Self:
+        for name, (first, last) in self.windows.items():
+            if not first <= last:
+                raise ValueError(f"window {name!r} ends on day {last:g}, before day {first:g}")
+        return self
+
+
+class EndpointSettings(_Section):
+    """Conventions of event-free survival and duration of response.
+
+    ``registered`` is the trial's registered wording. EFS: ``eln2017`` dates a refractory disease
+    at its assessment, ``eln2022`` and ``fda`` at day 0. DOR: ``registered`` runs from the first
+    response and censors a death without progression, ``from_infusion`` starts at the infusion,
+    ``fda`` counts that death as an event.
+    """
+
+    efs: Literal["registered", "eln2017", "eln2022", "fda"] = "registered"
+    dor: Literal["registered", "from_infusion", "fda"] = "registered"
+
+
+class MrdSettings(_Section):
+    """When measurable residual disease is negative: below ``cutoff_pct`` in ``specimen``.
+
+    The default, 0.1 % of CD45+ cells by flow cytometry, is the ELN's (2018, 2021).
+    """
+
+    cutoff_pct: Annotated[float, Field(strict=True, gt=0, le=100)] = 0.1
+    specimen: Literal["marrow", "blood"] = "marrow"
+
+
+class WbcSettings(_Section):
+    """Which analyte is the white-cell count, and how it is read between two counts."""
+
+    analyte: _Text = "wbc"
+    interpolation: Literal["linear", "log", "locf"] = "linear"
+
+
+class StudySettings(_Section):
+    """Everything that ``study.toml`` may say.
+
+    ``units`` maps an analyte to the unit of its values; ``dose_unit`` is the unit of
+    ``infusions.cells``. ``zeros_as_read`` names analytes whose zeros are readings (background-free
+    assays with additive error); everywhere else a zero without a limit is an error.
+    """
+
+    name: _Text
+    simulated: StrictBool
+    description: StrictStr = ""
+    horizon: _Day = 365.0
+    dose_unit: _Text | None = None
+    units: dict[_Text, _Text] = {}
+    zeros_as_read: tuple[_Text, ...] = ()
+    response: ResponseSettings = ResponseSettings()
+    endpoints: EndpointSettings = EndpointSettings()
+    mrd: MrdSettings = MrdSettings()
+    wbc: WbcSettings = WbcSettings()
+
+    @model_validator(mode="after")
+    def _landmark_where_needed(self) -> Self:
+        if self.endpoints.efs in {"eln2022", "fda"} and self.response.landmark is None:
+            raise ValueError(
+                f"endpoints.efs = {self.endpoints.efs!r} needs response.landmark, the day by which "
+                "a remission counts"
+            )
+        return self
+
+
+_EXAMPLE = 'name = "my-study", simulated = false, [units] qpcr = "copies/ug"'
+
+
+def read_settings(path: Path) -> tuple[StudySettings | None, list[Finding]]:
+    """Read ``study.toml``.
+
+    Parameters
+    ----------
+    path : Path                   the file
+
+    Returns
+    -------
+    StudySettings or None         None if there is an error
+    list of Finding
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        raw = tomllib.loads(text)
+    except FileNotFoundError:
+        return None, [
+            _finding(
+                "missing-table",
+                came="no such file",
+                wanted=f"{FILE} with at least a name and whether the data are simulated",
+                cure=f"Write one: {_EXAMPLE}.",
+            )
+        ]
+    except OSError as error:
+        return None, [
+            _finding(
+                "unreadable-file",
+                came=f"no file to read ({error.strerror or type(error).__name__})",
+                wanted="a readable text file",
+                cure="Check its permissions, and that it is a file.",
+            )
+        ]
+    except UnicodeDecodeError as error:
+        return None, [
+            _finding(
+                "not-utf8",
+                came=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
+                wanted="UTF-8",
+                cure="Save the file again as UTF-8.",
+            )
+        ]
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of 5000 digits
+        line = re.search(r"at line ([0-9]+)", str(error))
+        return None, [
+            _finding(
+                "settings-syntax",
+                line=int(line[1]) if line else None,
+                came=f"text that is not TOML ({error or 'nested too deeply'})",
+                wanted="key = value lines under [section] headers",
+                cure=f"Texts need double quotes, as in {_EXAMPLE}.",
+            )
+        ]
+    return settings_from(raw, text)
+
+
+def settings_from(
+    raw: Mapping[str, Any], text: str = "", file: str = FILE
+) -> tuple[StudySettings | None, list[Finding]]:
+    """Check settings that are already a mapping.
+
+    Parameters
+    ----------
+    raw : mapping                 as in study.toml
+    text : str                    the file's text, to say in which line a key stands
+    file : str                    its name, for the findings
+
+    Returns
+    -------
+    StudySettings or None, list of Finding
+    """
+    try:
+        return StudySettings.model_validate(dict(raw)), []
+    except ValidationError as error:
+        return None, [_explain(dict(problem), text, file) for problem in error.errors()]
+
+
+def _explain(problem: dict[str, Any], text: str, file: str) -> Finding:
+    """Turn one of pydantic's complaints into a finding."""
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    line = _line_of(path, text)
+    if problem["type"] == "extra_forbidden":
+        return _finding(
+            "unknown-setting",
+            file=file,
+            line=line,
+            column=key,
+            came=f"a key {shown(path[-1])} that does not exist",
+            wanted="a known key, because a slip would switch a setting off in silence",
+            cure=did_you_mean(path[-1], _keys(path[:-1])),
+        )
+    if problem["type"] == "missing":
+        kind = "true or false" if path[-1] == "simulated" else "a text in double quotes"
+        return _finding(
+            "missing-setting",
+            file=file,
+            column=key,
+            came=f"no {key}",
+            wanted=f"{key} = {kind}",
+            cure=f"Add it to {file}.",
+        )
+    came = problem["input"] if path else None
+    return _finding(
+        "bad-setting",
+        file=file,
+        line=line,
+        column=key or None,
+        came=shown(str(came)) if path else "settings that contradict each other",
+        wanted=_wanted(problem),
+        cure="Correct it.",
+    )
+
+
+_WANTED = {
+    "bool_type": "true or false",
+    "dict_type": "a [section] of keys",
+    "model_type": "a [section] of keys",
+    "string_type": "a text in double quotes",
+    "string_too_short": "a text that is not empty",
+    "float_type": "a number",
+    "tuple_type": "a list in square brackets",
+    "greater_than": "a number greater than {gt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "finite_number": "a finite number",
+}
+
+
+def _wanted(problem: dict[str, Any]) -> str:
+    """Say in TOML's words what pydantic wanted."""
+    if problem["type"] in _WANTED:
+        return _WANTED[problem["type"]].format_map(problem.get("ctx", {}))
+    message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return message.removeprefix("should be ")
+
+
+def _keys(path: list[str]) -> list[str]:
+    """Names of the keys of one section."""
+    model: type[BaseModel] = StudySettings
+    for part in path:
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _line_of(path: list[str], text: str) -> int | None:
+    """Find the line of a key: the first ``key =`` under its section's header, or the header."""
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.fullmatch(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?", line)
+        if header:
+            section = [part.strip().strip("\"'") for part in header[1].split(".")]
+            if section == path:
+                return number
+            continue
+        key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if key and path:
+            here = section + [part.strip("\"'") for part in key[1].split(".")]
+            if here == path[: len(here)]:
+                return number
+    return None
+
+
+def _finding(
+    code: str,
+    *,
+    came: str,
+    wanted: str,
+    cure: str,
+    file: str = FILE,
+    line: int | None = None,
+    column: str | None = None,
+) -> Finding:
+    return finding(
+        code, "study", file=file, line=line, column=column, came=came, wanted=wanted, cure=cure
+    )

@@ -1,0 +1,78 @@
+"""What was measured: one frozen object, whatever files it came from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cellkinetics.study.findings import Finding
+from cellkinetics.study.settings import StudySettings
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Study:
+    """A study's settings and tables.
+
+    Every table has all the columns of its declaration in ``cellkinetics.study.tables`` (those that
+    a file does not have are filled with missing values) and ``line``, the row's line in its file
+    (header = 1). Numbers are float64 (missing NaN), flags ``boolean``, texts object (missing None);
+    ``subjects`` also holds the user's covariates. Rows keep the order of the file. Time is days
+    since the first infusion. ``findings`` are the warnings and infos of the check.
+    """
+
+    settings: StudySettings
+    path: Path
+    subjects: pd.DataFrame
+    infusions: pd.DataFrame
+    samples: pd.DataFrame
+    assessments: pd.DataFrame
+    events: pd.DataFrame
+    toxicities: pd.DataFrame
+    vitals: pd.DataFrame
+    treatments: pd.DataFrame
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.settings.name
+
+    @property
+    def description(self) -> str:
+        """One line or more on what the study is."""
+        return self.settings.description
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated; shown wherever they appear."""
+        return self.settings.simulated
+
+    @property
+    def analytes(self) -> tuple[str, ...]:
+        """Analytes of ``samples``, in the order in which they first appear."""
+        return tuple(self.samples["analyte"].dropna().unique())
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns of ``subjects`` that are the user's own."""
+        declared = {"subject", "weight_kg", "data_cut", "line"}
+        return tuple(name for name in self.subjects.columns if name not in declared)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return one table by its name."""
+        frame = getattr(self, name)
+        assert isinstance(frame, pd.DataFrame)
+        return frame
+
+    def unit(self, analyte: str) -> str | None:
+        """Unit of an analyte's values in its canonical spelling; None if it has no samples."""
+        units = self.samples.loc[self.samples["analyte"] == analyte, "unit"].dropna()
+        return str(units.iloc[0]) if len(units) else None
+
+    def __repr__(self) -> str:
+        """Say in one line what the study holds."""
+        kind = "simulated study" if self.simulated else "study"
+        return (
+            f"<{kind} {self.name!r}: {len(self.subjects)} subjects, {len(self.infusions)} "
+            f"infusions, {len(self.samples)} samples of {', '.join(self.analytes) or 'nothing'}>"
+        )
