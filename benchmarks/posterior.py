@@ -20,29 +20,22 @@ type Index = NDArray[np.int64]
 LLOQ = 0.2
 OMEGA_SPREAD = 0.5  # prior SD of every log omega
 SIGMA_MEDIAN, SIGMA_SPREAD = 0.5, 0.5  # of every residual SD on the log scale
-MEMORY_SHARE = 0.2  # M(0) / E(0)
+MEMORY_START = 0.02  # M(0), cells/uL, known
 ODE_TOLERANCE = 1e-6  # relative and absolute, on log states and elasticities
 BLOCKS = ("mu", "log_omega", "log_sigma", "eta")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """Prior of one parameter: typical value, its SD on the transformed scale, median omega.
+    """Prior of one parameter: median, SD of its logarithm, median omega.
 
-    ``omega`` None: the same for all subjects. ``logit``: transformed by logit, else by log.
+    The transformation is the logarithm. ``omega`` None: the same for all subjects.
     """
 
     name: str
     median: float
     spread: float
     omega: float | None = None
-    logit: bool = False
-
-    @property
-    def centre(self) -> float:
-        """Prior mean of the typical value on the transformed scale."""
-        odds = self.median / (1 - self.median) if self.logit else self.median
-        return math.log(odds)
 
 
 STEIN = (
@@ -50,7 +43,7 @@ STEIN = (
     Parameter("Tmax", 9.3, 0.5, 0.4),
     Parameter("Cmax", 500.0, 1.5, 1.0),
     Parameter("alpha", 0.16, 0.5, 0.6),
-    Parameter("FB", 0.0079, 1.0, 0.8, logit=True),
+    Parameter("FB", 0.0079, 1.0, 0.8),
     Parameter("beta", 0.0032, 1.0, 0.8),
 )
 ANTIGEN = (
@@ -118,7 +111,7 @@ class Posterior:
         shapes = self.shapes
         return {
             "mu": (
-                np.array([p.centre for p in self.parameters]),
+                np.log([p.median for p in self.parameters]),
                 np.array([p.spread for p in self.parameters]),
             ),
             "log_omega": (np.log(omegas), np.full(len(omegas), OMEGA_SPREAD)),
@@ -141,6 +134,11 @@ class Posterior:
         """Transformed individual parameters, (..., subject, varying parameter)."""
         typical = draws["mu"][..., None, self.varying]
         return typical + np.exp(draws["log_omega"])[..., None, :] * draws["eta"]
+
+
+def flat(blocks: dict[str, Array]) -> Array:
+    """All unknowns as one vector, block after block."""
+    return np.concatenate([np.ravel(blocks[name]) for name in BLOCKS])
 
 
 def data_folder() -> Path:

@@ -1,13 +1,14 @@
 """Names to models: what ships with the package, and a user's own files."""
 
 import importlib
+import importlib.resources
 import importlib.util
 import pkgutil
 import sys
 from pathlib import Path
 
 from cellkinetics.declare import Model
-from cellkinetics.errors import ModelError, did_you_mean
+from cellkinetics.errors import ModelError, SpecError, StudyError, did_you_mean
 
 
 def model_names() -> list[str]:
@@ -69,3 +70,70 @@ def _declared(module: object, where: str) -> Model:
     if not isinstance(model, Model):
         raise ModelError(f"{where} declares no MODEL = Model(...).")
     return model
+
+
+def _shipped() -> Path:
+    """Folder of the fits and studies that ship with the package."""
+    package = importlib.import_module("cellkinetics.fits")
+    return Path(str(importlib.resources.files(package)))
+
+
+def fit_names() -> list[str]:
+    """Names of the fits that ship with the package."""
+    return sorted(f.parent.name for f in _shipped().glob("*/fit.toml"))
+
+
+def study_names() -> list[str]:
+    """Names of the studies that ship with the package."""
+    return sorted(f.parent.name for f in _shipped().glob("studies/*/study.toml"))
+
+
+def find_fit(name: str | Path) -> Path:
+    """Folder of a fit: a path as it is given, or the name of a fit that ships with the package.
+
+    Raises
+    ------
+    SpecError                       neither exists
+    """
+    given = Path(name)
+    if given.name == "fit.toml":
+        given = given.parent
+    if (given / "fit.toml").is_file():
+        return given
+    # A path into a checkout works from anywhere: fits/x names the shipped fit x.
+    shipped = _shipped() / given.name
+    if str(name) in {given.name, f"fits/{given.name}"} and (shipped / "fit.toml").is_file():
+        return shipped
+    raise SpecError(
+        f"There is no fit '{name}': neither a folder with a fit.toml nor a shipped fit."
+        f" {did_you_mean(given.name, fit_names())}"
+    )
+
+
+def find_study(name: str | Path, *, near: Path | None = None) -> Path:
+    """Folder (or CSV file) of a study.
+
+    Looked for beside ``near`` (the folder of the fit that names it), then as a path as it is
+    given, then among the studies that ship with the package.
+
+    Raises
+    ------
+    StudyError                      it is in none of these places
+    """
+    places = [*([near / name] if near is not None else []), Path(name)]
+    for place in places:
+        if (place / "study.toml").is_file() or place.is_file():
+            return place
+    shipped = _shipped() / "studies" / Path(name).name
+    if str(name) in {Path(name).name, f"fits/studies/{Path(name).name}"} and shipped.is_dir():
+        return shipped
+    cure = ""
+    if near is not None and (near / "prepare.py").is_file():
+        cure = (
+            f" Its data cannot be shipped: run 'python {near / 'prepare.py'} --source FOLDER'"
+            " (README.md beside it says where the public files are)."
+        )
+    raise StudyError(
+        f"There is no study '{name}': no folder with a study.toml at {places[0]},"
+        f" and no shipped study of that name. {did_you_mean(str(name), study_names())}{cure}"
+    )

@@ -194,7 +194,7 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
     Random variables (all vectors): ``mu`` typical values on the transformed scale, ``omega``
     between-subject SDs, ``eta`` standardised deviations, ``phi_centred`` individual parameters of
     the centred block, ``error`` residual-error parameters, and where there are any ``effect``,
-    ``log_calibration``, ``omega_calibration``, ``eta_calibration`` and ``correlation``;
+    ``log_calibration``, ``omega_calibration``, ``eta_calibration`` and ``correlation_root`` (Cholesky factor);
     ``readings`` is observed.
 
     Parameters
@@ -216,7 +216,7 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
         "iiv_centred": list(joint.centred),
         "error_parameter": [q.name for q in obs.errors],
         "calibration": [q.name for q in obs.calibrations],
-        "effect": [q.name for q in population.effects],
+        "covariate_effect": [q.name for q in population.effects],
     }
     with pm.Model(coords={k: v for k, v in coords.items() if v}) as model:
         mu = _typical_values(joint)
@@ -280,7 +280,7 @@ def _covariate_shift(joint: Joint) -> pt.TensorVariable | None:
         "effect",
         mu=np.array([q.mean for q in effects]),
         sigma=np.array([q.sd for q in effects]),
-        dims="effect",
+        dims="covariate_effect",
     )
     columns = pm.Data("covariates", np.column_stack([q.column for q in effects]))
     names = joint.population.names
@@ -295,8 +295,8 @@ def _correlated(joint: Joint, eta: pt.TensorVariable) -> pt.TensorVariable:
     k = len(joint.population.correlated)
     if k < 2:  # noqa: PLR2004
         return eta
-    correlation = pm.LKJCorr("correlation", n=k, eta=joint.population.lkj)
-    root = pt.linalg.cholesky(correlation)
+    # PyMC's LKJCorr is the Cholesky factor of a correlation matrix, not the matrix.
+    root = pm.LKJCorr("correlation_root", n=k, eta=joint.population.lkj)
     mixed = eta[:, :k] @ root.T
     if k == len(joint.noncentred):
         return mixed

@@ -117,6 +117,8 @@ def same_dimension(one: str, other: str) -> bool:
     ------
     UnitError                     if either text is not a unit
     """
+    if dict(parse_unit(one).powers) == dict(parse_unit(other).powers):
+        return True  # no need to wake pint
     return bool(_quantity(parse_unit(one)).check(_quantity(parse_unit(other)).dimensionality))
 
 

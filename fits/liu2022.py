@@ -66,14 +66,15 @@ def classify_floor(
 
 
 def shared_levels(rows: pd.DataFrame) -> pd.Series:
-    """Mark leukaemia levels that two or more patients share to the last digit.
+    """Mark leukaemia levels that two or more patients share to five digits or more.
 
-    A digitised value is never the same in two patients: such a level was put in by the
-    compilers ("relapse", "stable disease") and is no measurement.
+    A digitised value of so many digits is never the same in two patients: such a level was put
+    in by the compilers ("relapse", "stable disease") and is no measurement.
     """
     tumour = rows[(rows["analyte"] != "car_t") & (rows["value"] > FLOOR)]
     patients = tumour.groupby("value")["subject"].transform("nunique")
-    return (patients > 1).reindex(rows.index, fill_value=False)
+    precise = tumour["value"] != tumour["value"].map("{:.4g}".format).astype(float)
+    return (precise & (patients > 1)).reindex(rows.index, fill_value=False)
 
 
 def carried_forward(rows: pd.DataFrame) -> pd.Series:

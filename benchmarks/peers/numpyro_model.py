@@ -12,7 +12,7 @@ import numpyro
 import numpyro.distributions as dist
 from jax.scipy.special import log_ndtr
 from numpyro.distributions import Normal
-from posterior import MEMORY_SHARE, ODE_TOLERANCE, Posterior
+from posterior import MEMORY_START, ODE_TOLERANCE, Posterior
 
 
 def model(posterior: Posterior, log_predictions: Callable[[jax.Array], jax.Array]) -> None:
@@ -35,12 +35,12 @@ def stein(posterior: Posterior) -> Callable[[jax.Array], jax.Array]:
     """Log of Stein's closed form at every reading, as a function of phi (subject, parameter)."""
 
     def predictions(phi: jax.Array) -> jax.Array:
-        log_fold, log_t_max, log_c_max, log_alpha, logit_fb, log_beta = phi[posterior.subject].T
+        log_fold, log_t_max, log_c_max, log_alpha, log_fb, log_beta = phi[posterior.subject].T
         after = posterior.time - jnp.exp(log_t_max)
         rising = log_c_max + log_fold * after / jnp.exp(log_t_max)
         falling = log_c_max + jnp.logaddexp(
-            jax.nn.log_sigmoid(-logit_fb) - jnp.exp(log_alpha) * after,
-            jax.nn.log_sigmoid(logit_fb) - jnp.exp(log_beta) * after,
+            jnp.log1p(-jnp.exp(log_fb)) - jnp.exp(log_alpha) * after,
+            log_fb - jnp.exp(log_beta) * after,
         )
         return jnp.where(after < 0, rising, falling)
 
@@ -62,7 +62,7 @@ def antigen_log_rates(t: Any, z: jax.Array, phi: jax.Array) -> jax.Array:
 
 def antigen_start(phi: jax.Array) -> jax.Array:
     """Log states at time 0."""
-    return jnp.stack([phi[8], phi[8] + np.log(MEMORY_SHARE), phi[9]])
+    return jnp.stack([phi[8], jnp.asarray(np.log(MEMORY_START)), phi[9]])
 
 
 def solve(rates: Any, start: Any, times: jax.Array, phi: jax.Array, adjoint: Any) -> Any:

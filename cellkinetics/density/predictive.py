@@ -55,6 +55,11 @@ def draw_readings(  # noqa: PLR0917  (the order of log_density)
     inputs = (np.asarray(v, dtype=np.float64) for v in (pred, a, b, nu))
     codes, is_log, pred, a, b, nu = np.broadcast_arrays(codes, is_log, *inputs)
     student, combined = codes == STUDENT_T, codes == COMBINED
+    for name, values in (("a", a), ("b", np.where(combined, b, 0.0))):
+        if (values < 0.0).any():
+            raise ValueError(f"{name} must be >= 0, got {values.min()}")
+    if (nu[student] <= 0.0).any():
+        raise ValueError(f"nu must be > 0, got {nu[student].min()}")
     z = np.empty(codes.shape)
     z[~student] = rng.standard_normal(np.count_nonzero(~student))
     z[student] = rng.standard_t(nu[student])

@@ -51,8 +51,8 @@ type Floats = NDArray[np.float64]
 def _compiled[F: Callable[..., Any]](function: F) -> F:
     # No fastmath: reassociation would undo the order of operations that the tails rely on. It
     # must be said: unsaid, numba takes the caller's flags, and PyTensor calls with fastmath.
-    options = {"cache": True, "error_model": "numpy", "nogil": True, "fastmath": False}
-    return cast(F, njit(**options)(function))
+    compile_late = njit(cache=True, error_model="numpy", nogil=True, fastmath=False)
+    return cast(F, compile_late(function))
 
 
 # ---------------------------------------------------------------- the standard distribution

@@ -74,7 +74,7 @@ class DensityOp(Op):
         for storage, output in zip(output_storage, outputs, strict=True):
             storage[0] = output
 
-    def infer_shape(self, fgraph: Any, node: Node, input_shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Node, input_shapes: list[Any]) -> list[Any]:
         """Every output is as long as the rows."""
         return [input_shapes[0]] * len(node.outputs)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from cellkinetics.errors import UnitError
-from cellkinetics.study.findings import Finding, finding, listed, shown
+from cellkinetics.study.findings import Finding, counted, finding, listed, shown
 from cellkinetics.study.study import Study
 from cellkinetics.study.text import plain
 from cellkinetics.units import canonical, convert, parse_unit, same_dimension
@@ -59,7 +59,7 @@ def _units(analyte: str, rows: pd.DataFrame) -> Iterator[Finding]:
             "unit-missing",
             blank,
             "unit",
-            came=f"{len(blank)} rows of {analyte} without a unit",
+            came=f"{counted(len(blank), 'row')} of {analyte} without a unit",
             wanted="a unit such as copies/ug or cells/uL",
             cure=f'Fill the column unit, or write {analyte} = "..." under [units] in study.toml '
             f"(units={{{analyte!r}: ...}} for a NONMEM-style file).",
@@ -73,20 +73,21 @@ def _units(analyte: str, rows: pd.DataFrame) -> Iterator[Finding]:
                 "unit-unknown",
                 same,
                 "unit",
-                came=f"{shown(str(unit))} in {len(same)} rows of {analyte}",
+                came=f"{shown(str(unit))} in {counted(len(same), 'row')} of {analyte}",
                 wanted="a unit",
                 cure=str(error)[0].upper() + str(error)[1:],
             )
     if len(spelt) > 1:
         usual = max(spelt, key=lambda unit: len(spelt[unit]))
+        others = counted(len(spelt[usual]), "other row")
         for unit, same in spelt.items():
             if unit != usual:
                 yield _at_first(
                     "unit-mixed",
                     same,
                     "unit",
-                    came=f"{unit} in {len(same)} rows of {analyte}",
-                    wanted=f"one unit for {analyte}: {usual} as in {len(spelt[usual])} other rows",
+                    came=f"{unit} in {counted(len(same), 'row')} of {analyte}",
+                    wanted=f"one unit for {analyte}: {usual} as in {others}",
                     cure=_conversion(unit, usual),
                 )
 
@@ -100,12 +101,12 @@ def _conversion(unit: str, usual: str) -> str:
 def _limits(analyte: str, rows: pd.DataFrame) -> Iterator[Finding]:
     limits = rows["lloq"].value_counts()
     if len(limits) > 1:
-        counted = listed(f"{limit:g} ({n} rows)" for limit, n in limits.items())
+        each = listed(f"{limit:g} ({counted(n, 'row')})" for limit, n in limits.items())
         yield _at_first(
             "lloq-varies",
             rows[rows["lloq"] != limits.index[0]].dropna(subset=["lloq"]),
             "lloq",
-            came=f"{len(limits)} limits of {analyte}: {counted}",
+            came=f"{len(limits)} limits of {analyte}: {each}",
             cure="Every row is read with its own.",
         )
 

@@ -205,6 +205,8 @@ def _treatments(study: Study) -> Iterator[Finding]:
 
 
 def _deaths(study: Study) -> Iterator[Finding]:
+    if study.events.empty:
+        return
     toxicities = study.toxicities
     died = study.events.loc[study.events["event"] == "death", "subject"]
     yield from at_rows(

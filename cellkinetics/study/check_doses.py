@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cellkinetics.errors import UnitError
-from cellkinetics.study.findings import Finding, at_rows, finding, shown
+from cellkinetics.study.findings import Finding, at_rows, counted, finding, shown
 from cellkinetics.study.study import Study
 from cellkinetics.units import Unit, parse_unit
 
@@ -47,21 +47,24 @@ def check_doses(study: Study) -> Iterator[Finding]:
         several,
         ~several.duplicated("subject", keep="first"),
         column=None,
-        came="{count:g} infusions",
+        came="{count} infusions",
         cure="Each one adds its cells on its day.",
     )
 
 
 def _unit_and_size(study: Study) -> Iterator[Finding]:
     written = study.settings.dose_unit
-    where = 'Write dose_unit = "cells/kg" (or "cells") into study.toml.'
+    where = (
+        'Write dose_unit = "cells/kg" (or "cells") into study.toml '
+        "(dose_unit=... for a NONMEM-style file)."
+    )
     if written is None:
         yield finding(
             "dose-without-unit",
             "study",
             file="study.toml",
             column="dose_unit",
-            came=f"{len(study.infusions)} doses in infusions.csv and no unit",
+            came=f"{counted(len(study.infusions), 'dose')} in infusions.csv and no unit",
             wanted="dose_unit",
             cure=where,
         )
@@ -103,7 +106,8 @@ def _unit_and_size(study: Study) -> Iterator[Finding]:
         np.isnan(per_kg) & frame["cells"].notna() & frame["subject"].notna(),
         column="cells",
         came="{cells:g} " + str(unit).replace("{", "").replace("}", "") + " and no weight_kg",
-        cure="The dose per kg cannot be checked; give weight_kg in subjects.csv.",
+        cure="The dose per kg cannot be checked; give weight_kg in subjects.csv "
+        "(covariates={{'WT': 'weight_kg'}} for a NONMEM-style file).",
     )
 
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cellkinetics.errors import UnitError
 from cellkinetics.study.check_rows import first_line
-from cellkinetics.study.findings import Finding, at_rows, finding
+from cellkinetics.study.findings import Finding, at_rows, counted, finding
 from cellkinetics.study.readings import READINGS, facts, read_rows
 from cellkinetics.study.study import Study
-from cellkinetics.units import convert
+from cellkinetics.units import convert, same_dimension
 
 # Copies per ug DNA if every nucleated diploid cell (6.6 pg DNA) carried one copy.
 CELLS_PER_UG = 1 / 6.6e-6
+
+COPIES = "copies/ug"
 
 # What the finding of a line of the decision table says: came, wanted, cure; and its column.
 _SENTENCES: dict[str, tuple[str, str, str, str]] = {
@@ -81,7 +82,7 @@ _SENTENCES: dict[str, tuple[str, str, str, str]] = {
         "value",
         "0 with no lloq",
         "a limit, because a zero with no limit has no likelihood",
-        "Give lloq in that row, or --assume-lloq {analyte}=LIMIT "
+        "Give lloq in that row, or --assume-lloq {analyte:bare}=LIMIT "
         "(in Python assume_lloq={{{analyte}: LIMIT}}).",
     ),
     "below-limit-without-cens": (
@@ -166,11 +167,10 @@ def _above_vcn(study: Study) -> Iterator[Finding]:
     vcn = study.infusions.dropna(subset=["subject", "vcn"]).groupby("subject")["vcn"].max()
     frame = samples.assign(vcn=samples["subject"].map(vcn).astype(float))
     for analyte in study.analytes:
-        unit = study.unit(analyte)
-        try:
-            factor = convert(1.0, unit or "", "copies/ug")
-        except UnitError:
+        unit = study.unit(analyte) or ""
+        if not unit.startswith("copies/") or not same_dimension(unit, COPIES):
             continue
+        factor = convert(1.0, unit, COPIES)
         rows = frame[frame["analyte"] == analyte]
         most = (CELLS_PER_UG * rows["vcn"].fillna(1.0)).rename("most") / factor
         known = np.where(
@@ -184,7 +184,7 @@ def _above_vcn(study: Study) -> Iterator[Finding]:
             column="value",
             came=f"{{value:g}} {unit}",
             wanted="at most {most:.0f}, the copies in DNA of transduced cells alone (151515 x VCN)",
-            cure="Check the value, and vcn in infusions.csv (taken as {known}).",
+            cure="Check the value, and vcn in infusions.csv (taken as {known:bare}).",
         )
 
 
@@ -221,6 +221,6 @@ def _all_below(study: Study) -> Iterator[Finding]:
                 "all-below-limit",
                 "samples",
                 subject=str(subject),
-                came=f"{len(rows)} readings of {analyte}, all below their limit",
+                came=f"{counted(len(rows), 'reading')} of {analyte}, all below the limit",
                 cure="They say only that the subject stayed below it.",
             )

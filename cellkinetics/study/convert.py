@@ -12,7 +12,7 @@ from cellkinetics.study.findings import Finding, finding, listed, shown
 from cellkinetics.study.tables import FALSE, MISSING, TRUE, Column, Table
 from cellkinetics.study.text import Cells, plain
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DATE = re.compile(
     r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?:[ T].*)?|[0-9]{1,2}-?[A-Za-z]{3}-?[0-9]{2,4}"
 )
@@ -33,7 +33,9 @@ def empty_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame({**columns, "line": np.zeros(0, dtype=np.int64)})
 
 
-def to_frame(cells: Cells, table: Table, file: str) -> tuple[pd.DataFrame, list[Finding]]:
+def to_frame(
+    cells: Cells, table: Table, file: str, *, slips: bool = True
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Turn text into the table's columns.
 
     Parameters
@@ -41,6 +43,8 @@ def to_frame(cells: Cells, table: Table, file: str) -> tuple[pd.DataFrame, list[
     cells : Cells                 text of the file
     table : Table                 what it should hold
     file : str                    its name, for the findings
+    slips : bool                  whether an unknown column that is much like a known one, or has
+                                  another program's name for it, is an error
 
     Returns
     -------
@@ -49,7 +53,7 @@ def to_frame(cells: Cells, table: Table, file: str) -> tuple[pd.DataFrame, list[
                                   numbers are float, flags ``boolean``, texts object with None
     list of Finding               a cell with a finding is missing in the DataFrame
     """
-    found, known, others = _match_columns(cells, table, file)
+    found, known, others = _match_columns(cells, table, file, slips=slips)
     subjects = _cells_of(cells, "subject") if "subject" in known else [""] * len(cells.rows)
     columns: dict[str, object] = {}
     for column in table.columns:
@@ -86,7 +90,7 @@ def to_frame(cells: Cells, table: Table, file: str) -> tuple[pd.DataFrame, list[
 
 
 def _match_columns(
-    cells: Cells, table: Table, file: str
+    cells: Cells, table: Table, file: str, *, slips: bool
 ) -> tuple[list[Finding], list[str], list[str]]:
     """Tell declared columns, the user's own, and slips of the pen apart."""
     known = [name for name in cells.columns if name in table.names]
@@ -96,7 +100,7 @@ def _match_columns(
     for name in cells.columns:
         if name in known:
             continue
-        meant = _meant(name, absent)
+        meant = _meant(name, absent) if slips else None
         if meant:
             found.append(
                 finding(
@@ -219,7 +223,7 @@ def _read_flag(text: str, column: Column, table: Table) -> tuple[object, _Proble
 
 
 def _read_number(text: str, column: Column, table: Table) -> tuple[object, _Problem | None]:
-    if not _NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return None, _not_a_number(text, column, table)
     value = float(text)
     if not np.isfinite(value):
@@ -266,7 +270,7 @@ def _not_a_number(text: str, column: Column, table: Table) -> _Problem:
     word = plain(text)
     if limit or word in _BELOW or word in _ABOVE:
         above = limit[1] in ">≥" if limit else word in _ABOVE
-        number = limit[2] if limit and _NUMBER.fullmatch(limit[2]) else None
+        number = limit[2] if limit and NUMBER.fullmatch(limit[2]) else None
         return _Problem(
             "limit-as-text", shown(text), wanted, _limit_cure(above, number, column, table)
         )
@@ -281,12 +285,12 @@ def _not_a_number(text: str, column: Column, table: Table) -> _Problem:
             "days since the first infusion",
             "Subtract the date of that subject's first infusion.",
         )
-    if _NUMBER.fullmatch(text.replace(",", "")) and "," in text:
+    if NUMBER.fullmatch(text.replace(",", "")) and "," in text:
         readings = dict.fromkeys([text.replace(",", ""), text.replace(",", ".", 1)])
-        either = [r for r in readings if _NUMBER.fullmatch(r)]
+        either = [r for r in readings if NUMBER.fullmatch(r)]
         return _Problem("number-with-comma", shown(text), wanted, f"Write {' or '.join(either)}.")
     cure = "Correct it, or leave the cell empty if it is unknown."
-    if re.match(_NUMBER.pattern + r"\s*[%A-Za-zµμ]", text):
+    if re.match(NUMBER.pattern + r"\s*[%A-Za-zµμ]", text):
         cure = "Write the number alone; a unit has its own column or is fixed by the table."
     elif text.startswith("\u2212"):
         cure = "Write a plain hyphen as the minus sign."
@@ -295,11 +299,14 @@ def _not_a_number(text: str, column: Column, table: Table) -> _Problem:
 
 def _limit_cure(above: bool, number: str | None, column: Column, table: Table) -> str:
     if table.name == "samples" and column.name == "value":
-        limit, cens = number or "the limit", -1 if above else 1
-        cure = f"Write value={limit}, cens={cens}" + (
-            "." if number else " (and the limit's number)."
+        cens = -1 if above else 1
+        if number:
+            return f"Write value={number}, cens={cens}."
+        side = "above" if above else "below"
+        return (
+            f"If it was {side} the limit, write the limit into value and cens={cens}; if it was "
+            "not determined, leave value empty."
         )
-        return cure if number or above else f"{cure} Leave value empty if it was not determined."
     if column.name == "mrd_value" and not above:
         return f"Write mrd_value=0 and mrd_lod={number or 'the limit'}."
     return "Write the number, or leave the cell empty."
@@ -310,7 +317,7 @@ def _covariate(
 ) -> tuple[object, list[Finding]]:
     """Read a user's column as numbers if every cell is one, else as text."""
     given = [text for text in texts if text not in MISSING]
-    odd = [text for text in given if not _NUMBER.fullmatch(text) or not np.isfinite(float(text))]
+    odd = [text for text in given if not NUMBER.fullmatch(text) or not np.isfinite(float(text))]
     if not odd:
         numbers = [np.nan if text in MISSING else float(text) for text in texts]
         return np.asarray(numbers, dtype=np.float64), []

@@ -75,19 +75,22 @@ def exclusions(study: Study, *, keep: Collection[str] = ()) -> pd.DataFrame:
         index=samples.index,
     )
 
-    def leave_out(rows: NDArray[np.bool_], reason: str, since: object, detail: str) -> None:
+    def leave_out(
+        rows: NDArray[np.bool_], reason: str, since: NDArray[np.float64], detail: str
+    ) -> None:
         spared = [analyte for why, analyte in kept if why == reason]
-        here = rows & ~samples["analyte"].isin(spared) & out["reason"].isna()
+        here = rows & ~samples["analyte"].isin(spared).to_numpy() & out["reason"].isna().to_numpy()
         out.loc[here, "reason"] = reason
-        out.loc[here, "since"] = since
+        out.loc[here, "since"] = since[here]
         out.loc[here, "detail"] = detail
 
-    leave_out(days < first, "pre-infusion", pd.Series(first, samples.index), "before the infusion")
-    leave_out(days == first, "at-infusion", pd.Series(first, samples.index), "at the infusion")
+    leave_out(days < first, "pre-infusion", first, "before the infusion")
+    leave_out(days == first, "at-infusion", first, "at the infusion")
     for cause in _later_causes(study):
         mine = (samples["subject"] == cause.subject).to_numpy()
         if cause.day > first[mine].max(initial=-np.inf):
-            leave_out(mine & (days > cause.day), cause.reason, cause.day, cause.detail)
+            since = np.full(len(samples), cause.day)
+            leave_out(mine & (days > cause.day), cause.reason, since, cause.detail)
     return out
 
 

@@ -199,10 +199,11 @@ def at_rows(
     """Make one finding a row of ``frame`` where ``mask`` holds.
 
     ``came``, ``wanted`` and ``cure`` are templates whose fields are the row's columns:
-    ``"{value:g} at day {time:g}"``; text is shown quoted and shortened.
+    ``"{value:g} at day {time:g}"``. An empty cell is shown as "none", text quoted and shortened, or
+    with ``{analyte:bare}`` without quotes.
     """
     for row in frame[np.asarray(mask, dtype=bool)].to_dict("records"):
-        fields = {str(k): shown(v) if isinstance(v, str) else v for k, v in row.items()}
+        fields = {str(name): _Field(cell) for name, cell in row.items()}
         yield finding(
             code,
             table,
@@ -213,6 +214,20 @@ def at_rows(
             wanted=wanted.format_map(fields),
             cure=cure.format_map(fields),
         )
+
+
+class _Field:
+    """A cell that formats itself into a sentence."""
+
+    def __init__(self, cell: object) -> None:
+        self.cell = cell
+
+    def __format__(self, spec: str) -> str:
+        if isinstance(self.cell, str):
+            return _short(self.cell) if spec == "bare" else shown(self.cell)
+        if self.cell is None or self.cell is pd.NA or self.cell != self.cell:
+            return "none"
+        return format(self.cell, spec)
 
 
 def errors_of(findings: Iterable[Finding]) -> list[Finding]:
@@ -254,6 +269,11 @@ def listed(items: Iterable[object], most: int = 8) -> str:
     if len(texts) <= most:
         return ", ".join(texts)
     return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write "1 row" or "2 rows"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _short(text: str) -> str:

@@ -1,5 +1,6 @@
 """``study.toml``: what the tables mean and which conventions the study has chosen."""
 
+import copy
 import re
 import tomllib
 from collections.abc import Mapping
@@ -42,7 +43,9 @@ class ResponseSettings(_Section):
     def _windows_run_forward(self) -> Self:
         for name, (first, last) in self.windows.items():
             if not first <= last:
-                raise ValueError(f"window {name!r} ends on day {last:g}, before day {first:g}")
+                raise ValueError(
+                    f"windows that end after they begin; {name!r} is day {first:g} to {last:g}"
+                )
         return self
 
 
@@ -100,8 +103,8 @@ class StudySettings(_Section):
     def _landmark_where_needed(self) -> Self:
         if self.endpoints.efs in {"eln2022", "fda"} and self.response.landmark is None:
             raise ValueError(
-                f"endpoints.efs = {self.endpoints.efs!r} needs response.landmark, the day by which "
-                "a remission counts"
+                "response.landmark, the day by which a remission counts, because endpoints.efs is "
+                f"{self.endpoints.efs!r}"
             )
         return self
 
@@ -118,7 +121,7 @@ def read_settings(path: Path) -> tuple[StudySettings | None, list[Finding]]:
 
     Returns
     -------
-    StudySettings or None         None if there is an error
+    StudySettings or None         None if the file cannot be read at all
     list of Finding
     """
     try:
@@ -167,7 +170,7 @@ def read_settings(path: Path) -> tuple[StudySettings | None, list[Finding]]:
 
 def settings_from(
     raw: Mapping[str, Any], text: str = "", file: str = FILE
-) -> tuple[StudySettings | None, list[Finding]]:
+) -> tuple[StudySettings, list[Finding]]:
     """Check settings that are already a mapping.
 
     Parameters
@@ -178,12 +181,32 @@ def settings_from(
 
     Returns
     -------
-    StudySettings or None, list of Finding
+    StudySettings, list of Finding   with an error, what can be read without the faulty keys
     """
     try:
         return StudySettings.model_validate(dict(raw)), []
     except ValidationError as error:
-        return None, [_explain(dict(problem), text, file) for problem in error.errors()]
+        problems = [dict(problem) for problem in error.errors()]
+    return _without(raw, problems), [_explain(problem, text, file) for problem in problems]
+
+
+def _without(raw: Mapping[str, Any], problems: list[dict[str, Any]]) -> StudySettings:
+    """Read what is left without the faulty keys, to go on checking the tables."""
+    rest: dict[str, Any] = {"name": "study", "simulated": False, **copy.deepcopy(dict(raw))}
+    for problem in problems:
+        *way, last = problem["loc"] or ("endpoints",)
+        inner: Any = rest
+        for part in way:
+            inner = inner.get(part) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner.pop(last, None)
+        else:
+            rest.pop(problem["loc"][0], None)
+    rest = {"name": "study", "simulated": False, **rest}
+    try:
+        return StudySettings.model_validate(rest)
+    except ValidationError:
+        return StudySettings(name="study", simulated=False)
 
 
 def _explain(problem: dict[str, Any], text: str, file: str) -> Finding:

@@ -121,13 +121,14 @@ def _integrals(row: Row, low: float, high: float) -> list[float]:
 # -------------------------------------------------------------- by special functions
 
 
-def closed_form(row: Row, digits: int = 60) -> Four:
+def closed_form(row: Row, digits: int = 80) -> Four:
     """Log density and its gradient by pred, a and b, from survival functions in mpmath."""
     with mp.workdps(digits):
         start = [mp.mpf(float(v)) for v in (row.pred, row.a, row.b)]
         result = [mp.re(_log_likelihood(row, *start))]
         for i in range(3):
-            step = mp.mpf("1e-15") * (abs(start[i]) or 1)
+            relative = start[i] != 0 and not (i == 0 and row.pred_is_log)
+            step = mp.mpf("1e-30") * (abs(start[i]) if relative else 1)
             moved = list(start)
             moved[i] = mp.mpc(start[i], step)
             result.append(mp.im(_log_likelihood(row, *moved)) / step)
@@ -135,10 +136,11 @@ def closed_form(row: Row, digits: int = 60) -> Four:
         return log_p, by_pred, by_a, by_b
 
 
-def log_survival(nu: float, z: Any) -> Any:
+def log_survival(nu: float, z: float) -> float:
     """Log P(Z > z) of Student-t (normal: nu = inf), accurate in both tails."""
-    small = _survival(nu, abs(mp.mpf(z)))
-    return mp.log(small) if z > 0 else mp.log1p(-small)
+    with mp.workdps(60):
+        small = _survival(nu, abs(mp.mpf(z)))
+        return float(mp.log(small) if z > 0 else mp.log1p(-small))
 
 
 def _survival(nu: float, z: Any) -> Any:
@@ -147,6 +149,10 @@ def _survival(nu: float, z: Any) -> Any:
     if math.isinf(nu):
         return mp.erfc(z / mp.sqrt(2)) / 2
     shape = mp.mpf(nu)
+    if abs(z) < 1:  # analytic through 0, as the complex step needs it
+        series = mp.hyp2f1(0.5, (shape + 1) / 2, 1.5, -(z**2) / shape)
+        norm = mp.gammaprod([(shape + 1) / 2], [shape / 2]) / mp.sqrt(mp.pi * shape)
+        return mp.mpf(1) / 2 - z * norm * series
     x = shape / (shape + z**2)
     tail = mp.betainc(shape / 2, mp.mpf(1) / 2, 0, x, regularized=True) / 2
     return tail if mp.re(z) >= 0 else 1 - tail

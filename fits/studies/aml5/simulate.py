@@ -43,7 +43,7 @@ WBC_DAYS = (-6, -4, -1, 0, 1, 2, 4, 7, 10, 12, 14, 17, 21, 24, 28, 45, 60, 90, 1
 MASS_PER_CELL = 6.6e-6  # ug of DNA in a diploid human cell
 ASSAYS: dict[str, dict[str, Any]] = {
     "qpcr": {"unit": "copies/ug", "sd": 0.35, "lod": 10.0, "lloq": 50.0},
-    "flow": {"unit": "cells/uL", "sd": 0.45, "lloq": 0.3},
+    "flow": {"unit": "cells/uL", "sd": 0.45, "lloq": 0.5},
     "il6": {"unit": "pg/mL", "sd": 0.30, "lloq": 1.5, "uloq": 5000.0, "base": 5.0, "k": 3.96},
     "ifng": {"unit": "pg/mL", "sd": 0.30, "lloq": 4.0, "uloq": 2500.0, "base": 3.0, "k": 1.51},
     "il10": {"unit": "pg/mL", "sd": 0.30, "lloq": 2.0, "uloq": 1000.0, "base": 2.5, "k": 4.68},

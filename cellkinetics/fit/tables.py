@@ -1,0 +1,214 @@
+"""What a fit found, as tables: population parameters and individual parameters."""
+
+from dataclasses import dataclass
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from cellkinetics.fit.draws import centres, natural, take_draws
+from cellkinetics.joint import Joint
+from cellkinetics.kernel.layout import Floats
+from cellkinetics.population import to_natural
+
+INTERVAL = (0.05, 0.95)
+"""90 % equal-tailed."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One scalar of a fit with its draws: how it is printed and where its prior comes from.
+
+    ``values`` (chain, draw) are on the natural scale, ``scaled`` on the scale on which prior and
+    posterior are compared (contraction): the one that the prior is normal on.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    values: Floats
+    scaled: Floats
+    prior: str
+    prior_sd: float
+    origin: str
+    assumed: bool
+
+
+def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
+    """Population parameters of a fit: typical values, IIV, residual error, the rest.
+
+    Parameters
+    ----------
+    joint : Joint
+    group : Dataset (chain, draw, ...)      posterior
+
+    Returns
+    -------
+    list of Quantity
+    """
+    population, obs = joint.population, joint.observations
+    out: list[Quantity] = []
+    for i, q in enumerate(joint.estimated):
+        phi = group["mu"].to_numpy()[:, :, i]
+        bounds = to_natural(np.array([q.loc - 1.6449 * q.sd, q.loc + 1.6449 * q.sd]), q.scale, q.lower, q.upper)
+        out.append(
+            Quantity(
+                name=q.name,
+                kind="typical",
+                unit=q.unit,
+                values=to_natural(phi, q.scale, q.lower, q.upper),
+                scaled=phi,
+                prior=f"{q.scale}-normal, median {q.median:.4g}, 90 % {bounds[0]:.3g} to {bounds[1]:.3g}"
+                if q.scale != "identity"
+                else f"normal, mean {q.loc:.4g}, SD {q.sd:.3g}",
+                prior_sd=q.sd,
+                origin=q.origin,
+                assumed=q.assumed,
+            )
+        )
+    scale = {q.name: q.scale for q in population.typical}
+    for i, w in enumerate(population.omega):
+        values = group["omega"].to_numpy()[:, :, i]
+        out.append(
+            Quantity(
+                name=f"omega({w.name})",
+                kind="between-subject SD",
+                unit=f"SD of {scale[w.name]}" if scale[w.name] != "identity" else "SD",
+                values=values,
+                scaled=np.log(values),
+                prior=f"log-normal, median {w.median:.3g}, SD of log {w.log_sd:.3g}",
+                prior_sd=w.log_sd,
+                origin=w.origin,
+                assumed=w.assumed,
+            )
+        )
+    for i, e in enumerate(population.effects):
+        values = group["effect"].to_numpy()[:, :, i]
+        out.append(
+            Quantity(
+                name=e.name,
+                kind="covariate effect",
+                unit="1",
+                values=values,
+                scaled=values,
+                prior=f"normal, mean {e.mean:.3g}, SD {e.sd:.3g}",
+                prior_sd=e.sd,
+                origin=e.origin,
+                assumed=e.assumed,
+            )
+        )
+    for i, r in enumerate(obs.errors):
+        values = group["error"].to_numpy()[:, :, i]
+        analyte = next(a for a in obs.analytes if a.name == r.analyte)
+        out.append(
+            Quantity(
+                name=r.name,
+                kind="residual error",
+                unit=analyte.unit if r.name.endswith(".additive") else "1",
+                values=values,
+                scaled=np.log(values),
+                prior=f"log-normal, median {r.median:.3g}, SD of log {r.log_sd:.3g}",
+                prior_sd=r.log_sd,
+                origin=r.origin,
+                assumed=r.assumed,
+            )
+        )
+    for i, c in enumerate(obs.calibrations):
+        scaled = group["log_calibration"].to_numpy()[:, :, i]
+        out.append(
+            Quantity(
+                name=c.name,
+                kind="calibration",
+                unit="1",
+                values=np.exp(scaled),
+                scaled=scaled,
+                prior=f"log-normal, median {c.median:.3g}, SD of log {c.log_sd:.3g}",
+                prior_sd=c.log_sd,
+                origin="fit.toml" if c.log_sd else "fixed",
+                assumed=True,
+            )
+        )
+    return out
+
+
+def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
+    """Table of population parameters.
+
+    Returns
+    -------
+    DataFrame with columns parameter, kind, unit, median, sd, q05, q95 (90 % equal-tailed interval),
+    mcse (of the median), r_hat, ess_bulk, ess_tail, prior, source, assumption (true where no
+    publication stands behind the prior), contraction (1 - Var(posterior) / Var(prior) on the scale
+    of the prior)
+    """
+    rows = []
+    for q in quantities(joint, group):
+        low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])
+        rows.append(
+            {
+                "parameter": q.name,
+                "kind": q.kind,
+                "unit": q.unit,
+                "median": median,
+                "sd": q.values.std(ddof=1),
+                "q05": low,
+                "q95": high,
+                "mcse": float(az.mcse(q.values, method="median")),
+                "r_hat": float(az.rhat(q.values)),
+                "ess_bulk": float(az.ess(q.values, method="bulk")),
+                "ess_tail": float(az.ess(q.values, method="tail", prob=(0.05, 0.95))),
+                "prior": q.prior,
+                "source": q.origin,
+                "assumption": q.assumed,
+                "contraction": 1.0 - q.scaled.var(ddof=1) / q.prior_sd**2,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Individual parameters, and how far they shrink to the typical value.
+
+    Shrinkage is 1 - SD(posterior mean of eta) / median omega over subjects, eta being the
+    subject's deviation on the transformed scale. Near 1 the data say nothing of that parameter
+    in single subjects.
+
+    Returns
+    -------
+    (individuals, shrinkage) : DataFrames
+        subject, parameter, unit, median, sd, q05, q95, eta (posterior mean); and parameter,
+        omega, shrinkage
+    """
+    draws = take_draws(joint, group)
+    theta = natural(joint, draws.phi)
+    low, median, high = np.quantile(theta, [INTERVAL[0], 0.5, INTERVAL[1]], axis=0)
+    sd = theta.std(axis=0, ddof=1)
+    names = joint.population.names
+    deviation = (draws.phi - centres(joint, group)).mean(axis=0)
+    rows = [
+        {
+            "subject": subject,
+            "parameter": q.name,
+            "unit": q.unit,
+            "median": median[s, j],
+            "sd": sd[s, j],
+            "q05": low[s, j],
+            "q95": high[s, j],
+            "eta": deviation[s, j],
+        }
+        for s, subject in enumerate(joint.subjects)
+        for j, q in enumerate(joint.population.typical)
+    ]
+    shrinkage = []
+    for i, w in enumerate(joint.population.omega):
+        omega = float(np.median(group["omega"].to_numpy()[:, :, i]))
+        spread = deviation[:, names.index(w.name)]
+        shrinkage.append(
+            {
+                "parameter": w.name,
+                "omega": omega,
+                "shrinkage": 1.0 - spread.std(ddof=1) / omega if len(spread) > 1 else np.nan,
+            }
+        )
+    return pd.DataFrame(rows), pd.DataFrame(shrinkage)

@@ -1,0 +1,50 @@
+"""Colours and small helpers that every figure shares; figures are made without pyplot's state."""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito: distinct for all kinds of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GREY = "#999999"
+INK = "#222222"
+MARKERS = ("o", "s", "D", "P", "X", "*")
+
+
+def panels(
+    count: int, *, columns: int = 4, width: float = 3.0, height: float = 2.5, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels in a grid, spare ones left out.
+
+    Returns
+    -------
+    (Figure, list of Axes)
+    """
+    columns = min(columns, count)
+    rows = ceil(count / columns)
+    figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
+    axes = list(grid.flat)
+    for spare in axes[count:]:
+        spare.remove()
+    for axis in axes[:count]:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    return figure, axes[:count]
+
+
+def pages(items: list[str], per_page: int) -> Iterator[list[str]]:
+    """Split a long list over several figures."""
+    for first in range(0, len(items), per_page):
+        yield items[first : first + per_page]
+
+
+def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
+    """Write a figure whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=dpi)
+    temporary.replace(path)
+    return path
