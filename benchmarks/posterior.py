@@ -27,15 +27,21 @@ BLOCKS = ("mu", "log_omega", "log_sigma", "eta")
 
 @dataclass(frozen=True)
 class Parameter:
-    """Prior of one parameter: median, SD of its logarithm, median omega.
+    """Prior of one parameter: typical value, SD of its logarithm (or logit), median omega.
 
-    The transformation is the logarithm. ``omega`` None: the same for all subjects.
+    ``omega`` None: the same for all subjects.
     """
 
     name: str
     median: float
     spread: float
     omega: float | None = None
+    logit: bool = False
+
+    @property
+    def centre(self) -> float:
+        """Prior mean of the typical value on the transformed scale."""
+        return math.log(self.median / (1 - self.median) if self.logit else self.median)
 
 
 STEIN = (
@@ -43,7 +49,7 @@ STEIN = (
     Parameter("Tmax", 9.3, 0.5, 0.4),
     Parameter("Cmax", 500.0, 1.5, 1.0),
     Parameter("alpha", 0.16, 0.5, 0.6),
-    Parameter("FB", 0.0079, 1.0, 0.8),
+    Parameter("FB", 0.0079, 1.0, 0.8, logit=True),
     Parameter("beta", 0.0032, 1.0, 0.8),
 )
 ANTIGEN = (
@@ -111,7 +117,7 @@ class Posterior:
         shapes = self.shapes
         return {
             "mu": (
-                np.log([p.median for p in self.parameters]),
+                np.array([p.centre for p in self.parameters]),
                 np.array([p.spread for p in self.parameters]),
             ),
             "log_omega": (np.log(omegas), np.full(len(omegas), OMEGA_SPREAD)),

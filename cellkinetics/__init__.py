@@ -1,11 +1,52 @@
-"""Bayesian kinetics of engineered cells: CAR-T by qPCR and flow cytometry."""
+"""Bayesian kinetics of engineered cells: CAR-T by qPCR and flow cytometry.
 
+The functions of the command line, importable: :func:`read_study`, :func:`check_study`,
+:func:`load_model`, :func:`solve`, :func:`build`, :func:`fit`, :func:`load_fit`.
+"""
+
+from importlib import import_module as _import_module
 from pathlib import Path as _Path
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+if _TYPE_CHECKING:
+    from cellkinetics.catalogue import load_model
+    from cellkinetics.fit import build, fit, load_fit
+    from cellkinetics.kernel.solve import solve
+    from cellkinetics.study import check_study, read_study
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "build",
+    "check_study",
+    "fit",
+    "load_fit",
+    "load_model",
+    "read_study",
+    "solve",
+]
+
+# Imported on first use: --help and simple checks must not wait for PyMC.
+_WHERE = {
+    "build": "cellkinetics.fit",
+    "check_study": "cellkinetics.study",
+    "fit": "cellkinetics.fit",
+    "load_fit": "cellkinetics.fit",
+    "load_model": "cellkinetics.catalogue",
+    "read_study": "cellkinetics.study",
+    "solve": "cellkinetics.kernel.solve",
+}
 
 # In a checkout models/ and fits/ lie beside the package, not in it: let them be found as
 # cellkinetics.models and cellkinetics.fits there too (a wheel has them inside).
 _root = _Path(__file__).resolve().parent.parent
 if (_root / "pyproject.toml").is_file() and (_root / "models").is_dir():
     __path__.append(str(_root))
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _WHERE:
+        return getattr(_import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'cellkinetics' has no attribute '{name}'")

@@ -2,11 +2,12 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cellkinetics.errors import SpecError, did_you_mean
+from cellkinetics.study.nonmem_layout import NonmemOptions
 
 FILE = "fit.toml"
 
@@ -149,7 +150,9 @@ class FitSpec(Section):
     ``model_covariates`` names the model's own published covariate effects to take in (each with a
     prior centred on its published value); ``covariates`` adds effects of the user's. ``keep``
     names reasons for which samples would be kept out of the likelihood but are not to be, such as
-    ``"pre-infusion"`` or ``"at-infusion:tumour"``.
+    ``"pre-infusion"`` or ``"at-infusion:tumour"``. ``assume_lloq`` gives a limit to the rows of an
+    analyte that state none; ``nonmem`` says what a NONMEM-style study file means (the options of
+    ``read_study``).
     """
 
     study: Name
@@ -163,6 +166,8 @@ class FitSpec(Section):
     correlation: CorrelationSpec = CorrelationSpec()
     priors: PriorSpec = PriorSpec()
     keep: tuple[Name, ...] = ()
+    assume_lloq: dict[Name, Positive] = {}
+    nonmem: dict[str, Any] = {}
     sampler: SamplerSpec = SamplerSpec()
     kernel: KernelSpec = KernelSpec()
 
@@ -171,6 +176,13 @@ class FitSpec(Section):
         if not self.analytes:
             raise ValueError("name at least one analyte, for example [analytes.qpcr]")
         return self
+
+    def nonmem_options(self) -> NonmemOptions:
+        """Options for reading a NONMEM-style file; keys of a TOML table are texts."""
+        options: dict[str, Any] = dict(self.nonmem)
+        if "analytes" in options:
+            options["analytes"] = {int(k): v for k, v in options["analytes"].items()}
+        return cast(NonmemOptions, options)
 
 
 def read_spec(path: str | Path) -> FitSpec:

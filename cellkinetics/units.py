@@ -170,9 +170,8 @@ def _parse(text: str) -> Unit:
     unit = Unit(factor, tuple((name, power) for name, power in powers.items() if power))
     for name in powers:
         if name not in _SPELLINGS and not _known_to_pint(name):
-            raise UnitError(
-                f"{text!r} is not a known unit: {name!r} is not. Examples: {_EXAMPLES}."
-            )
+            part = "" if name == text else f": {name!r} is not"
+            raise UnitError(f"{text!r} is not a known unit{part}. Examples: {_EXAMPLES}.")
     return unit
 
 

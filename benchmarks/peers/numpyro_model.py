@@ -35,12 +35,12 @@ def stein(posterior: Posterior) -> Callable[[jax.Array], jax.Array]:
     """Log of Stein's closed form at every reading, as a function of phi (subject, parameter)."""
 
     def predictions(phi: jax.Array) -> jax.Array:
-        log_fold, log_t_max, log_c_max, log_alpha, log_fb, log_beta = phi[posterior.subject].T
+        log_fold, log_t_max, log_c_max, log_alpha, logit_fb, log_beta = phi[posterior.subject].T
         after = posterior.time - jnp.exp(log_t_max)
         rising = log_c_max + log_fold * after / jnp.exp(log_t_max)
         falling = log_c_max + jnp.logaddexp(
-            jnp.log1p(-jnp.exp(log_fb)) - jnp.exp(log_alpha) * after,
-            log_fb - jnp.exp(log_beta) * after,
+            jax.nn.log_sigmoid(-logit_fb) - jnp.exp(log_alpha) * after,
+            jax.nn.log_sigmoid(logit_fb) - jnp.exp(log_beta) * after,
         )
         return jnp.where(after < 0, rising, falling)
 

@@ -12,6 +12,7 @@ import pytensor.tensor as pt
 from posterior import BLOCKS, ODE_TOLERANCE, Posterior, flat, load
 
 from cellkinetics.catalogue import load_model
+from cellkinetics.declare import Model
 from cellkinetics.kernel.compiled import MAX_STEPS, Kernel, build_kernel
 from cellkinetics.kernel.density_op import log_density_rows
 from cellkinetics.kernel.layout import Rows, ragged_start, regular_dosing
@@ -27,9 +28,18 @@ WRT = {
 OBSERVABLES = {"stein": ("transgene",), "antigen": ("car_t", "tumour_cells")}
 
 
+def shipped(name: str) -> Model:
+    """The catalogue's model; Stein's FB, a fraction, on the logit scale as the posterior has it."""
+    declared = load_model({"stein": "stein2019", "antigen": "antigen_driven"}[name])
+    parameters = tuple(
+        dataclasses.replace(q, scale="logit") if q.name == "f_b" else q for q in declared.parameters
+    )
+    return dataclasses.replace(declared, parameters=parameters)
+
+
 def model(posterior: Posterior) -> pm.Model:
     """Joint density with the blocks ``mu, log_omega, log_sigma, eta``."""
-    declared = load_model({"stein": "stein2019", "antigen": "antigen_driven"}[posterior.name])
+    declared = shipped(posterior.name)
     kernel = build_kernel(declared, WRT[posterior.name])
     known = {q.name: q.typical for q in declared.parameters}
     known |= {q.name: q.default for q in declared.inputs}

@@ -313,17 +313,12 @@ def log_density(  # noqa: PLR0917  (compiled functions are called by position)
     scale, proportional = a, 0.0
     if not is_log:
         location = math.exp(pred) if pred_is_log else pred
-        location_by_pred = location if pred_is_log else 1.0
         if not a >= 0.0 or not b >= 0.0 or math.isinf(location):
             return failed
         scale = math.hypot(a, b * location)
         proportional = b * location / scale
-    elif pred_is_log:
-        location, location_by_pred = pred, 1.0
-    elif pred <= 0.0:
-        location, location_by_pred = -INF, 0.0
     else:
-        location, location_by_pred = math.log(pred), 1.0 / pred
+        location = pred if pred_is_log else _coordinate(is_log, pred)
     if math.isnan(location) or not scale > 0.0:
         return failed
 
@@ -368,14 +363,14 @@ def log_density(  # noqa: PLR0917  (compiled functions are called by position)
         return impossible
     log_p += log_jacobian
     if is_log:
-        return log_p, by_location / scale * location_by_pred, by_log_scale / scale, 0.0
-    by_location += by_log_scale * proportional * b  # the scale follows the location
-    return (
-        log_p,
-        by_location / scale * location_by_pred,
-        by_log_scale / scale * (a / scale),
-        by_log_scale * proportional * (location / scale),
-    )
+        by_pred = by_location / scale
+        if not pred_is_log:
+            by_pred = by_pred / pred if pred > 0.0 else 0.0
+        return log_p, by_pred, by_log_scale / scale, 0.0
+    by_pred = (by_location + by_log_scale * proportional * b) / scale  # the scale follows f
+    by_a = by_log_scale / scale * (a / scale)
+    by_b = by_log_scale * proportional * (location / scale)
+    return log_p, by_pred * location if pred_is_log else by_pred, by_a, by_b
 
 
 @_compiled
@@ -403,24 +398,13 @@ def log_densities(  # noqa: PLR0917
     ValueError                     if the arrays differ in length
     """
     rows = pred.size
-    for sizes in (
-        (family.size, kind.size, value.size, lower.size, upper.size, floor.size, pred_is_log.size),
-        (a.size, b.size, nu.size, log_p.size, by_pred.size, by_a.size, by_b.size),
-    ):
-        for size in sizes:
-            if size != rows:  # unchecked, compiled code would read past the end
-                raise ValueError("log_densities: all arrays must have one entry per row")
+    codes = (family.size, kind.size, pred_is_log.size)
+    given = (value.size, lower.size, upper.size, floor.size, a.size, b.size, nu.size)
+    for size in codes + given + (log_p.size, by_pred.size, by_a.size, by_b.size):
+        if size != rows:  # unchecked, compiled code would read past the end
+            raise ValueError("log_densities: all arrays must have one entry per row")
     for i in range(rows):
         log_p[i], by_pred[i], by_a[i], by_b[i] = log_density(
-            family[i],
-            kind[i],
-            value[i],
-            lower[i],
-            upper[i],
-            floor[i],
-            pred[i],
-            pred_is_log[i],
-            a[i],
-            b[i],
-            nu[i],
-        )
+            family[i], kind[i], value[i], lower[i], upper[i], floor[i],
+            pred[i], pred_is_log[i], a[i], b[i], nu[i],
+        )  # fmt: skip

@@ -49,7 +49,9 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
     """
     population, obs = joint.population, joint.observations
     out: list[Quantity] = []
-    for i, q in enumerate(joint.estimated):
+    # Printed in the order in which the model declares them, not in that of the kernel.
+    declared = [q.name for q in joint.model.parameters]
+    for i, q in sorted(enumerate(joint.estimated), key=lambda item: declared.index(item[1].name)):
         phi = group["mu"].to_numpy()[:, :, i]
         bounds = to_natural(np.array([q.loc - 1.6449 * q.sd, q.loc + 1.6449 * q.sd]), q.scale, q.lower, q.upper)
         out.append(
@@ -68,7 +70,7 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
             )
         )
     scale = {q.name: q.scale for q in population.typical}
-    for i, w in enumerate(population.omega):
+    for i, w in sorted(enumerate(population.omega), key=lambda item: declared.index(item[1].name)):
         values = group["omega"].to_numpy()[:, :, i]
         out.append(
             Quantity(
@@ -162,6 +164,27 @@ def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
                 "source": q.origin,
                 "assumption": q.assumed,
                 "contraction": 1.0 - q.scaled.var(ddof=1) / q.prior_sd**2,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def prior_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
+    """Table of what the prior says: parameter, kind, unit, median, q05, q95, prior, source, assumption."""
+    rows = []
+    for q in quantities(joint, group):
+        low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])
+        rows.append(
+            {
+                "parameter": q.name,
+                "kind": q.kind,
+                "unit": q.unit,
+                "median": median,
+                "q05": low,
+                "q95": high,
+                "prior": q.prior,
+                "source": q.origin,
+                "assumption": q.assumed,
             }
         )
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ from cellkinetics.study.check_subjects import check_subjects
 from cellkinetics.study.findings import Finding, in_order
 from cellkinetics.study.load import Loaded, load
 from cellkinetics.study.nonmem_layout import NonmemOptions
-from cellkinetics.study.settings import FILE
+from cellkinetics.study.settings import FILE, OPTIONS_FILE
 from cellkinetics.study.study import Study
 from cellkinetics.study.tables import TABLES
 
@@ -91,5 +91,5 @@ def _renamed(found: Finding, loaded: Loaded, path: Path) -> Finding:
     came, wanted, cure = found.came, found.wanted, found.cure
     for table in TABLES:
         came, wanted, cure = (text.replace(table.file, path.name) for text in (came, wanted, cure))
-    file = "the options" if found.file == FILE else path.name
+    file = OPTIONS_FILE if found.file in {FILE, OPTIONS_FILE} else path.name
     return replace(found, file=file, column=column, came=came, wanted=wanted, cure=cure)

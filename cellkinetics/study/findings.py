@@ -131,6 +131,8 @@ CODES: dict[str, Severity] = {
     "evid-101": "info",
     "dosing-not-supported": "error",
     "id-reappears": "error",
+    # what a fit makes of a study
+    "analyte-not-fitted": "info",
 }
 
 

@@ -11,7 +11,7 @@ from cellkinetics.errors import UnitError, did_you_mean
 from cellkinetics.study.convert import empty_frame, to_frame
 from cellkinetics.study.findings import Finding, counted, finding, listed, shown
 from cellkinetics.study.nonmem import read_nonmem
-from cellkinetics.study.nonmem_layout import NonmemOptions, unknown_option
+from cellkinetics.study.nonmem_layout import OPTIONS, NonmemOptions
 from cellkinetics.study.settings import FILE, StudySettings, read_settings
 from cellkinetics.study.study import Study
 from cellkinetics.study.tables import TABLES
@@ -44,7 +44,7 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
     else:
         file = read_nonmem(path, options)
         settings, found, tables = file.settings, list(file.findings), file.tables
-        unread, origin = set[str](), file.origin
+        unread, origin = set() if file.read else {"subjects", "samples"}, file.origin
     if settings is None:
         unread.add("settings")
         settings = StudySettings(name=path.stem or "study", simulated=False)
@@ -94,15 +94,15 @@ def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
             wanted="these options only for one NONMEM-style .csv",
             cure=f"A folder says the same in {FILE}.",
         )
-    problem = unknown_option(options)
-    if not came and problem:
+    unknown = next((name for name in options if name not in OPTIONS), None)
+    if not came and unknown:
         return finding(
             "option-not-used",
             "study",
             file=path.name,
-            came=problem.split(".")[0],
+            came=f"an option {unknown!r}",
             wanted="a known option",
-            cure=problem.split(". ", 1)[1],
+            cure=did_you_mean(unknown, OPTIONS),
         )
     return _not_found(path, came, cure) if came else None
 

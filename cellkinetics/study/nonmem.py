@@ -16,6 +16,7 @@ from cellkinetics.errors import UnitError
 from cellkinetics.study.convert import empty_frame, to_frame
 from cellkinetics.study.findings import Finding
 from cellkinetics.study.nonmem_layout import (
+    REQUIRED,
     RESERVED,
     Layout,
     NonmemOptions,
@@ -23,7 +24,7 @@ from cellkinetics.study.nonmem_layout import (
     find_layout,
 )
 from cellkinetics.study.nonmem_rows import find_covariates, say_left_out, sort_rows
-from cellkinetics.study.settings import StudySettings, settings_from
+from cellkinetics.study.settings import OPTIONS_FILE, StudySettings, settings_from
 from cellkinetics.study.tables import BY_NAME, TABLES
 from cellkinetics.study.text import Cells, read_cells
 from cellkinetics.units import convert
@@ -43,12 +44,16 @@ _ORIGIN = {
 
 @dataclass(frozen=True)
 class NonmemFile:
-    """A file taken apart: tables, settings, and which column each of ours came from."""
+    """A file taken apart: tables, settings, and which column each of ours came from.
+
+    ``read`` is false where the file's form is broken, so that its tables are empty.
+    """
 
     tables: dict[str, pd.DataFrame]
     settings: StudySettings | None
     findings: list[Finding]
     origin: dict[tuple[str, str], str]
+    read: bool = True
 
 
 def read_nonmem(path: Path, options: NonmemOptions) -> NonmemFile:
@@ -68,8 +73,10 @@ def read_nonmem(path: Path, options: NonmemOptions) -> NonmemFile:
     cells, broken = read_cells(path, "samples", RESERVED)
     found += broken
     if cells is None:
-        return NonmemFile(tables, settings, found, {})
+        return NonmemFile(tables, settings, found, {}, read=False)
     layout = find_layout(path.name, cells, options)
+    if not {layout.id, *REQUIRED} <= set(layout.at):
+        return NonmemFile(tables, settings, found + layout.found, {}, read=False)
     rows, comments = data_rows(layout, cells)
     if comments:
         say_left_out(layout, comments, "C in column C")
@@ -96,7 +103,7 @@ def _settings(path: Path, options: NonmemOptions) -> tuple[StudySettings | None,
     raw["units"] = {**raw.get("units", {}), **options.get("units", {})}
     if "zeros_as_read" in options:
         raw["zeros_as_read"] = list(options["zeros_as_read"])
-    return settings_from(raw, file="the options")
+    return settings_from(raw, file=OPTIONS_FILE)
 
 
 def _to_days(tables: dict[str, pd.DataFrame], unit: str, layout: Layout) -> None:

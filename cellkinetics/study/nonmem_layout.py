@@ -1,6 +1,6 @@
 """Where things are in a NONMEM-style file, and how its cells are looked up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -10,6 +10,7 @@ from cellkinetics.study.findings import Finding, finding, listed, shown
 from cellkinetics.study.tables import MISSING
 from cellkinetics.study.text import Cells
 
+REQUIRED = ("TIME", "DV")  # and the column of ids
 DOSING = ("RATE", "DUR", "ADDL", "II", "SS")
 LIMITS = ("CENS", "LIMIT", "BLQ", "LLOQ", "ULOQ", "LOD")
 RESERVED = ("ID", "TIME", "AMT", "EVID", "CMT", "DVID", "DV", "MDV", "C", *DOSING, *LIMITS)
@@ -41,14 +42,6 @@ class NonmemOptions(TypedDict, total=False):
 
 
 OPTIONS = tuple(NonmemOptions.__annotations__)
-
-
-def unknown_option(given: Iterable[str]) -> str | None:
-    """Say which of the options does not exist; None if all do."""
-    for name in given:
-        if name not in OPTIONS:
-            return f"option {name!r} does not exist. {did_you_mean(name, OPTIONS)}"
-    return None
 
 
 @dataclass(frozen=True)
@@ -133,7 +126,7 @@ def find_layout(file: str, cells: Cells, options: NonmemOptions) -> Layout:
                 cure="Rename or delete the others.",
             )
         at.setdefault(name, i)
-    for name in (subject, "TIME", "DV"):
+    for name in (subject, *REQUIRED):
         if name not in at:
             blank.say(
                 "missing-column",

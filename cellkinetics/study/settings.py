@@ -21,6 +21,7 @@ from cellkinetics.errors import did_you_mean
 from cellkinetics.study.findings import Finding, finding, shown
 
 FILE = "study.toml"
+OPTIONS_FILE = "the options"  # in place of the file, where there is none
 
 type _Text = Annotated[StrictStr, Field(min_length=1)]
 type _Day = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]

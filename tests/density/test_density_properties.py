@@ -112,8 +112,8 @@ def test_the_link_changes_nothing_but_the_chain_rule(row: Row, kind: int) -> Non
     row = replace(row, kind=kind, lower=row.value, upper=upper)
     by_log, plain = compiled(row), compiled(natural(row))
     f = math.exp(row.pred)
-    z = abs(row.value - f) / scale_of(row) if row.family == COMBINED else 300.0
-    tolerance = {"rtol": 1e-7, "atol": 1e-12 * (1.0 + z) ** 2 / row.a}
+    # log f and f are rounded apart, which moves z by some 1e-15 / scale: terms in z^2 follow
+    tolerance = {"rtol": 1e-7, "atol": 1e-7 / row.a}
     np.testing.assert_allclose(by_log, (plain[0], plain[1] * f, *plain[2:]), **tolerance)
 
 
@@ -138,7 +138,7 @@ def test_any_reading_equals_the_high_precision_reference(
         Row,
         family=st.sampled_from([LOGNORMAL, STUDENT_T, COMBINED]),
         kind=st.sampled_from([OBSERVED, LEFT, RIGHT, INTERVAL]),
-        pred=st.floats(-700.0, 700.0),
+        pred=st.floats(-745.0, 700.0),  # to the smallest positive float and near the largest
         a=st.floats(1e-8, 1e4),
         b=st.floats(0.0, 10.0),
         nu=st.floats(0.2, 1e3),
@@ -147,7 +147,8 @@ def test_any_reading_equals_the_high_precision_reference(
     )
 )
 def test_no_finite_input_gives_nan(row: Row) -> None:
-    came = compiled(replace(row, lower=row.value, upper=2.0 * row.value))
-    assert not any(math.isnan(v) for v in came)
-    assert came[0] < math.inf
-    assert row.kind == OBSERVED or came[0] <= 1e-12
+    row = replace(row, lower=row.value, upper=2.0 * row.value)
+    for came in (compiled(row), compiled(natural(row))):
+        assert not any(math.isnan(v) for v in came)
+        assert came[0] < math.inf
+        assert row.kind == OBSERVED or came[0] <= 1e-12
