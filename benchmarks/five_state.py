@@ -1,8 +1,8 @@
 """The five-state benchmark problem, declared as a model of this package."""
 
-from problem import CAPACITY, INITIAL, STATES, SUSCEPTIBILITY, TYPICAL
-
 from cellkinetics.declare import Equations, Expression, Model, Named, Observable, Parameter, State
+
+from problem import CAPACITY, INITIAL, STATES, SUSCEPTIBILITY, TYPICAL
 
 NAMES = ("rho", "k_a", "alpha", "k", "beta", "g", "kill", "k_e")
 

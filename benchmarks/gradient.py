@@ -3,8 +3,9 @@
     uv run --group bench python benchmarks/gradient.py --subjects 50
     uv run --group bench python benchmarks/gradient.py --subjects 50 --tune
 
-``--tune`` finds, for every peer, the fastest of its variants at the loosest tolerance that reaches
-the target, and writes that to ``tolerances.json``; a plain run shows what it achieves, and its time.
+``--tune`` finds, for every peer, the fastest of its variants at the loosest tolerance that
+reaches the target, and writes that to ``tolerances.json``; a plain run shows the accuracy that it
+achieves, and its time.
 """
 
 import argparse
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import harness
 import numpy as np
+
+import harness
 from problem import Array, Problem, above_floor, errors
 from reference import reference
 
@@ -177,9 +179,7 @@ def main() -> None:
     for name in options.peers:
         try:
             module, more = PEERS[name]
-            peer = harness.start(
-                name, module, threads=threads, subjects=options.subjects, **more
-            )
+            peer = harness.start(name, module, threads=threads, subjects=options.subjects, **more)
             if options.tune:
                 write_settings(checked, {name: tune(peer, wanted)})
                 peer.close()

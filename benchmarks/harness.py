@@ -1,4 +1,4 @@
-"""What every benchmark shares: peers as worker processes, taken in turn; medians; a table or JSON."""
+"""What all benchmarks share: peers as worker processes, taken in turn; medians; tables, JSON."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class Peer:
         self.process.wait()
 
 
-def start(name: str, module: str, **options: Any) -> Peer:
+def start(name: str, module: str, /, **options: Any) -> Peer:
     """Start the worker of ``peers/<module>.py``.
 
     Parameters

@@ -53,17 +53,17 @@ STEIN = (
     Parameter("beta", 0.0032, 1.0, 0.8),
 )
 ANTIGEN = (
-    Parameter("rho", 1.2, 0.5, 0.3),
-    Parameter("K_A", 50.0, 1.0),
-    Parameter("alpha", 0.25, 0.5, 0.4),
-    Parameter("k", 0.03, 1.0),
-    Parameter("beta", 0.005, 1.0),
-    Parameter("g", 0.08, 0.7, 0.5),
-    Parameter("kill", 1.2, 0.5, 0.5),
-    Parameter("K_E", 5.0, 1.0),
-    Parameter("E0", 0.1, 2.0, 1.5),
-    Parameter("B0", 800.0, 1.5, 1.5),
-    Parameter("B_max", 2000.0, 1.0, 1.0),
+    Parameter("rho", 1.2, 0.3, 0.3),
+    Parameter("K_A", 50.0, 0.5),
+    Parameter("alpha", 0.25, 0.3, 0.4),
+    Parameter("k", 0.03, 0.5),
+    Parameter("beta", 0.005, 0.5),
+    Parameter("g", 0.08, 0.5),
+    Parameter("kill", 1.2, 0.3),
+    Parameter("K_E", 5.0, 0.5),
+    Parameter("E0", 0.1, 1.0, 1.5),
+    Parameter("B0", 800.0, 1.0, 1.5),
+    Parameter("B_max", 2000.0, 0.5, 1.0),
 )
 ANALYTES = {"CAR_T": 0, "CD19pos_BALL": 1}
 

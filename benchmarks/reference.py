@@ -1,8 +1,9 @@
 """Answers to the benchmark problem at 1e-12, by two routes that share nothing but the equations."""
 
 import numpy as np
-from problem import CAPACITY, INITIAL, SUSCEPTIBILITY, TIMES, Array, rates
 from scipy.integrate import solve_ivp
+
+from problem import CAPACITY, INITIAL, SUSCEPTIBILITY, TIMES, Array, rates
 
 
 def log_scale_system(_t: float, flat: Array, p: Array) -> Array:
@@ -57,7 +58,14 @@ def reference(log_parameters: Array, tolerance: float = 1e-12) -> tuple[Array, A
     values, elasticities = [], []
     for p in np.exp(log_parameters):
         solution = solve_ivp(
-            log_scale_system, span, start, "DOP853", TIMES, args=(p,), rtol=tolerance, atol=tolerance
+            log_scale_system,
+            span,
+            start,
+            "DOP853",
+            TIMES,
+            args=(p,),
+            rtol=tolerance,
+            atol=tolerance,
         )
         flat = solution.y.T
         values.append(flat[:, :5])

@@ -24,6 +24,11 @@ def pin(threads: int) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = os.environ["STAN_NUM_THREADS"] = str(threads)
+    os.environ["JAX_PLATFORMS"], os.environ["JAX_ENABLE_X64"] = "cpu", "1"
+    eigen = "false" if threads == 1 else "true"
+    os.environ["XLA_FLAGS"] = (
+        f"--xla_force_host_platform_device_count={threads} --xla_cpu_multi_thread_eigen={eigen}"
+    )
 
 
 def private_stdout() -> TextIO:

@@ -1,1 +1,1 @@
-""""""
+"""The models that ship with the package: one file each, each declares MODEL."""

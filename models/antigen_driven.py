@@ -50,8 +50,8 @@ def _assumed(
     typical: float,
     symbol: str,
     meaning: str,
-    reason: str,
     *,
+    reason: str,
     omega: float | None = 0.5,
     fixed: bool = False,
 ) -> Parameter:
@@ -90,7 +90,7 @@ MODEL = Model(
             1.2,
             r"\rho",
             "largest expansion rate",
-            "a doubling in 0.75 day net of loss, as tisagenlecleucel and liso-cel show",
+            reason="a doubling in 0.75 day net of loss, as tisagenlecleucel and liso-cel show",
         ),
         _assumed(
             "k_a",
@@ -98,7 +98,7 @@ MODEL = Model(
             50.0,
             "K_A",
             "tumour burden at half of the largest expansion",
-            "well below the burden at infusion, so that expansion starts saturated",
+            reason="well below the burden at infusion, so that expansion starts saturated",
         ),
         _assumed(
             "alpha",
@@ -106,7 +106,7 @@ MODEL = Model(
             0.25,
             r"\alpha",
             "death of effectors",
-            "a contraction half-life of 2.5 days, between published 2 and 5",
+            reason="a contraction half-life of 2.5 days, between published 2 and 5",
         ),
         _assumed(
             "k",
@@ -114,7 +114,7 @@ MODEL = Model(
             0.03,
             "k",
             "effectors that become memory",
-            "a few per cent of the peak persists, as in published biphasic fits",
+            reason="a few per cent of the peak persists, as in published biphasic fits",
         ),
         _assumed(
             "beta",
@@ -122,7 +122,7 @@ MODEL = Model(
             0.005,
             r"\beta",
             "loss of memory",
-            "a terminal half-life of 140 days, below the published 220 and 352",
+            reason="a terminal half-life of 140 days, below the published 220 and 352",
         ),
         _assumed(
             "g",
@@ -130,7 +130,7 @@ MODEL = Model(
             0.08,
             "g",
             "growth rate of the tumour",
-            "a doubling in 9 days, within the range recalled for acute leukaemia",
+            reason="a doubling in 9 days, within the range recalled for acute leukaemia",
         ),
         _assumed(
             "kill",
@@ -138,7 +138,7 @@ MODEL = Model(
             1.2,
             r"k_\mathrm{kill}",
             "largest killing rate",
-            "close to Kimmel 2021 (1.15/day)",
+            reason="close to Kimmel 2021 (1.15/day)",
         ),
         _assumed(
             "k_e",
@@ -146,7 +146,7 @@ MODEL = Model(
             5.0,
             "K_E",
             "effectors at half of the largest killing",
-            "close to Kimmel 2021 (4.05 cells/uL)",
+            reason="close to Kimmel 2021 (4.05 cells/uL)",
         ),
         _assumed(
             "f_survive",
@@ -154,7 +154,7 @@ MODEL = Model(
             0.005,
             "f",
             "fraction of the infused cells found in blood after distribution",
-            "1e8 cells give 0.1 cells/uL: most infused cells leave the blood within hours",
+            reason="1e8 cells give 0.1 cells/uL: most infused cells leave the blood within hours",
             omega=1.0,
         ),
         _assumed(
@@ -163,7 +163,7 @@ MODEL = Model(
             0.02,
             "M_0",
             "memory CAR-T cells at infusion",
-            "a fifth of the effectors of a reference dose",
+            reason="a fifth of the effectors of a reference dose",
             fixed=True,
         ),
         _assumed(
@@ -172,7 +172,7 @@ MODEL = Model(
             800.0,
             "B_0",
             "tumour at infusion",
-            "measured burdens of B-ALL are of this order",
+            reason="measured burdens of B-ALL are of this order",
             omega=1.0,
         ),
         _assumed(
@@ -181,7 +181,7 @@ MODEL = Model(
             2000.0,
             r"B_\mathrm{max}",
             "carrying capacity of the tumour",
-            "fixed: relapse is seen long before it is reached",
+            reason="fixed: relapse is seen long before it is reached",
             fixed=True,
         ),
         _assumed(
@@ -190,10 +190,12 @@ MODEL = Model(
             5e6,
             "V",
             "blood volume",
-            "an adult of 70 kg",
+            reason="an adult of 70 kg",
             fixed=True,
         ),
     ),
+    identifiability="f_survive and v_blood enter only as their ratio, so v_blood is fixed. Without"
+    " a measured tumour, its parameters are seen only through the CAR-T curve.",
     reference_dosing=((0.0, 1e8),),
     initial=initial,
     infuse=infuse,

@@ -2,10 +2,10 @@
 
 The timed call is the whole output: all states and all eight elasticities at all times.
 
-Two ways to carry sensitivities: "tangents" pushes them through diffrax's solve (`ForwardMode`; steps
-are chosen by the states alone), "augmented" makes them states, so that they are in the error norm.
-Two ways to batch: "vmap" steps all subjects together until the last has finished, "map" solves one
-after the other inside one compiled loop (on a CPU far the faster).
+Two ways to carry sensitivities: "tangents" pushes them through diffrax's solve (`ForwardMode`;
+steps are chosen by the states alone), "augmented" makes them states, so that they are in the error
+norm. Two ways to batch: "vmap" steps all subjects together until the last has finished, "map"
+solves one after the other inside one compiled loop (on a CPU far the faster).
 """
 
 import itertools
@@ -14,10 +14,13 @@ from functools import cache, partial
 from typing import Any
 
 import diffrax as dfx
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
+
 from peers.clock import peak_megabytes, seconds
-from peers.jax_setup import jax, jnp, log_rates
+from peers.jax_equations import log_rates
 from problem import FLOOR, INITIAL, PARAMETERS, STATES, TIMES, Problem
 
 METHODS = {"Tsit5": dfx.Tsit5, "Dopri8": dfx.Dopri8}

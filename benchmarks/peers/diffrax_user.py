@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import diffrax as dfx
+import jax
+import jax.numpy as jnp
 import numpy as np
+
 from peers.clock import peak_megabytes, seconds
-from peers.jax_setup import jax, jnp, rates
+from peers.jax_equations import rates
 from problem import FLOOR, INITIAL, TIMES, Problem
 
 # atol / rtol: users write both equal; the other serves clones that nearly die out.

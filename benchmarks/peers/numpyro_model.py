@@ -12,6 +12,7 @@ import numpyro
 import numpyro.distributions as dist
 from jax.scipy.special import log_ndtr
 from numpyro.distributions import Normal
+
 from posterior import MEMORY_START, ODE_TOLERANCE, Posterior
 
 

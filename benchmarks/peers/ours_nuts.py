@@ -9,14 +9,14 @@ import numpy as np
 import nutpie
 import pymc as pm
 import pytensor.tensor as pt
-from posterior import BLOCKS, ODE_TOLERANCE, Posterior, flat, load
-
 from cellkinetics.catalogue import load_model
 from cellkinetics.declare import Model
 from cellkinetics.kernel.compiled import MAX_STEPS, Kernel, build_kernel
 from cellkinetics.kernel.density_op import log_density_rows
 from cellkinetics.kernel.layout import Rows, ragged_start, regular_dosing
 from cellkinetics.kernel.op import KernelOp
+
+from posterior import BLOCKS, ODE_TOLERANCE, Posterior, flat, load
 
 # Our names of the posterior's parameters, in its order. An infusion of V cells makes E(0) = f.
 WRT = {
@@ -89,9 +89,9 @@ def _rows(posterior: Posterior, kernel: Kernel) -> Rows:
     )
 
 
-def prepare(*, threads: int, name: str) -> dict[str, Callable[..., Any]]:
+def prepare(*, threads: int, problem: str) -> dict[str, Callable[..., Any]]:
     """Return the worker's methods."""
-    posterior = load(name)
+    posterior = load(problem)
     built = model(posterior)
     started = time.perf_counter()
     compiled = nutpie.compile_pymc_model(built, backend="numba")
@@ -104,7 +104,7 @@ def prepare(*, threads: int, name: str) -> dict[str, Callable[..., Any]]:
         return {"log_density": float(value), "gradient": gradient.tolist()}
 
     def sample(
-        seed: int, chains: int, warmup: int, draws: int, target: float, path: str
+        *, seed: int, chains: int, warmup: int, draws: int, target: float, path: str
     ) -> dict[str, float]:
         starts = iter(range(chains))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from peers.clock import peak_megabytes, seconds
 from peers.stan_module import compiled
 from problem import CAPACITY, FLOOR, INITIAL, SUSCEPTIBILITY, TIMES, Problem

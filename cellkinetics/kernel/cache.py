@@ -1,5 +1,6 @@
 """Where generated kernels live on disk: one file a kernel, named after its content."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -40,6 +41,7 @@ def load_kernel(source: str) -> ModuleType:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.py"
+    _drop_cut_short(folder / "__pycache__", name)
     # numba's cache checks the file's time: it is written once and never touched again.
     if not path.is_file() or path.read_text(encoding="utf-8") != source:
         _write_whole(path, source)
@@ -54,6 +56,18 @@ def load_kernel(source: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _drop_cut_short(folder: Path, name: str) -> None:
+    """Remove compiled files that a full disk or a crash cut short.
+
+    numba reads them without a check, so that one of them would stop every later run. Each ends
+    with a pickle, and a pickle with a full stop.
+    """
+    for path in [*folder.glob(f"{name}.*.nbi"), *folder.glob(f"{name}.*.nbc")]:
+        with contextlib.suppress(FileNotFoundError):  # another process may remove it as well
+            if not path.read_bytes().endswith(b"."):
+                path.unlink()
 
 
 def _write_whole(path: Path, text: str) -> None:

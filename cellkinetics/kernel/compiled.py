@@ -24,7 +24,7 @@ STATUS = {
     0: "solved",
     1: "more steps were needed than allowed",
     2: "the step became too small",
-    3: "a state or prediction is not a number",
+    3: "a state or prediction is not a finite number",
 }
 
 

@@ -3,6 +3,9 @@
 What depends on parameters alone is computed once a solve, what depends on switch flags once a
 segment between switches, and only the rest in every call. The first two levels go into one array
 ``k`` that every generated function reads.
+
+Integrators carry eight subjects side by side, one a lane, so that one instruction serves all
+eight: their arrays hold component i of lane l at ``8 * i + l``. Closed forms have no lanes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +15,13 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from cellkinetics.algebra import NotAbove, Where
+
+LANES = 8
+
+
+def at(array: str, index: int, *, lanes: bool) -> str:
+    """``w[3]``, or with lanes ``w[24 + l]``."""
+    return f"{array}[{LANES * index} + l]" if lanes else f"{array}[{index}]"
 
 
 class _Printer(PythonCodePrinter):  # type: ignore[misc]
@@ -47,12 +57,29 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         return repr(float(expr))
 
 
-_PRINTER = _Printer({"fully_qualified_modules": True, "strict": True})
+class _LanePrinter(_Printer):
+    """The same for the body of a loop over lanes: functions that the compiler can do eight at once."""
+
+    def _print_exp(self, expr: sp.exp) -> str:
+        return f"exp_({self._print(expr.args[0])})"
+
+    def _print_log(self, expr: sp.log) -> str:
+        return f"log_({self._print(expr.args[0])})"
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False, sqrt: str = "math.sqrt") -> str:
+        base, exponent = expr.as_base_exp()
+        if exponent == sp.Rational(1, 2) or (exponent.is_Integer and abs(int(exponent)) <= 4):
+            return super()._print_Pow(expr, rational=rational, sqrt=sqrt)
+        return f"exp_(({self._print(exponent)}) * log_({self._print(base)}))"
 
 
-def code(expression: sp.Expr) -> str:
-    """One expression as Python source."""
-    return str(_PRINTER.doprint(expression))
+_SETTINGS = {"fully_qualified_modules": True, "strict": True}
+_PRINTER, _LANE_PRINTER = _Printer(_SETTINGS), _LanePrinter(_SETTINGS)
+
+
+def code(expression: sp.Expr, *, vector: bool = False) -> str:
+    """One expression as Python source; ``vector`` for the body of a loop over lanes."""
+    return str((_LANE_PRINTER if vector else _PRINTER).doprint(expression))
 
 
 @dataclass
@@ -71,6 +98,7 @@ class Body:
 class Memory:
     """The array ``k``: which symbol or subexpression lies in which slot, and who fills it."""
 
+    lanes: bool = False
     slots: dict[sp.Expr, int] = field(default_factory=dict)
     prepare: Body = field(default_factory=Body)
     segment: Body = field(default_factory=Body)
@@ -91,21 +119,31 @@ class Memory:
         return 1 if free <= self._static | self._flags else 2
 
     def slot(self, expression: sp.Expr) -> str:
-        """``k[i]`` for a static expression, which is computed on first request."""
+        """Where a static expression lies in ``k``; it is computed on first request."""
         if expression not in self.slots:
             body = self.prepare if self.level(expression) == 0 else self.segment
             self.slots[expression] = len(self.slots)
             text = code(self._with_slots(expression))
-            body.lines.append(f"k[{self.slots[expression]}] = {text}")
-        return f"k[{self.slots[expression]}]"
+            body.lines.append(f"{self.place(self.slots[expression])} = {text}")
+        return self.place(self.slots[expression])
+
+    def place(self, slot: int) -> str:
+        """``k[i]``, or with lanes ``k[8 * i + l]``."""
+        return at("k", slot, lanes=self.lanes)
 
     def _with_slots(self, expression: sp.Expr) -> sp.Expr:
         return expression.xreplace(
-            {s: sp.Symbol(f"k[{self.slots[s]}]") for s in expression.free_symbols if s in self.slots}
+            {s: sp.Symbol(self.place(self.slots[s])) for s in expression.free_symbols if s in self.slots}
         )
 
 
-def assign(memory: Memory, targets: Sequence[tuple[str, sp.Expr]], *, prefix: str = "x") -> Body:
+def assign(
+    memory: Memory,
+    targets: Sequence[tuple[str, sp.Expr]],
+    *,
+    prefix: str = "x",
+    vector: bool = False,
+) -> Body:
     """Straight-line assignments for ``targets``, with common subexpressions taken out.
 
     Parameters
@@ -113,6 +151,7 @@ def assign(memory: Memory, targets: Sequence[tuple[str, sp.Expr]], *, prefix: st
     memory : Memory                 where static subexpressions are kept
     targets : sequence of (str, expression)     left-hand sides and their values; zeros are skipped
     prefix : str                    of the names of temporaries
+    vector : bool                   the lines stand in a loop over lanes
 
     Returns
     -------
@@ -125,9 +164,9 @@ def assign(memory: Memory, targets: Sequence[tuple[str, sp.Expr]], *, prefix: st
     )
     body = Body()
     for symbol, expression in replaced:
-        body.lines.append(f"{symbol} = {code(expression)}")
+        body.lines.append(f"{symbol} = {code(expression, vector=vector)}")
     for (name, _), expression in zip(hoisted, reduced, strict=True):
-        body.lines.append(f"{name} = {code(expression)}")
+        body.lines.append(f"{name} = {code(expression, vector=vector)}")
     return body
 
 

@@ -16,6 +16,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
+from cellkinetics.kernel.cache import load_kernel
 from cellkinetics.kernel.compiled import Kernel
 
 N_INPUTS = 10
@@ -32,8 +33,14 @@ class KernelOp(Op):  # type: ignore[misc]
     __props__ = ("key",)
 
     def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
+        # The source, not the module: a pm.Model is copied and sent to other processes.
+        self.source = kernel.source
         self.key = kernel.module.__name__
+
+    @property
+    def solve(self) -> Any:
+        """The compiled function."""
+        return load_kernel(self.source).solve
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node; see the class for the inputs."""
@@ -49,7 +56,7 @@ class KernelOp(Op):  # type: ignore[misc]
         rows = len(rest[4])
         pred, jac = np.empty(rows), np.empty((rows, phi.shape[1]))
         status = np.zeros(len(phi), dtype=np.int64)
-        self.kernel.module.solve(
+        self.solve(
             np.ascontiguousarray(phi),
             np.ascontiguousarray(const),
             *(np.ascontiguousarray(x) for x in rest),
@@ -113,7 +120,7 @@ def _numba_sum_rows(op: SumRowsBySubject, **_: Any) -> tuple[Any, str]:
 
 @register_funcify_and_cache_key(KernelOp)  # type: ignore[untyped-decorator]
 def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
-    solve = op.kernel.module.solve
+    solve = op.solve
 
     @njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
     def kernel_op(  # type: ignore[no-untyped-def]

@@ -63,6 +63,7 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = TSIT5) -> 
         HEADER,
         "\n".join(f"{name} = {value}" for name, value in sizes.items()),
         f"ATOL = ({tolerances},)",
+        f"INFUSED = ({', '.join(str(i in scaled.infuse) for i in range(n))},)",
         _function("prepare(phi, c, k)", prepare),
         _function("segment(k)", memory.segment),
         *functions,

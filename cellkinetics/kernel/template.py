@@ -21,14 +21,14 @@ OPTIONS = {
 '''
 
 COMMON_SOLVER = '''
-OK, TOO_MANY_STEPS, STEP_TOO_SMALL, BAD_START = 0, 1, 2, 3
+OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = 0, 1, 2, 3
 
 
 @njit(**OPTIONS)
-def to_scale(w):
+def to_scale(w, only_infused):
     """Positive states to logs, their sensitivities to those of logs."""
     for i in range(N_STATES):
-        if ATOL[i] < 0.0:
+        if ATOL[i] < 0.0 and (INFUSED[i] or not only_infused):
             y = w[i]
             w[i] = math.log(y)
             for j in range(N_PARAMETERS):
@@ -37,9 +37,9 @@ def to_scale(w):
 
 @njit(**OPTIONS)
 def from_scale(w):
-    """Logs back to positive states."""
+    """Logs of the states that infusions add to back to the states; others may be too small for it."""
     for i in range(N_STATES):
-        if ATOL[i] < 0.0:
+        if ATOL[i] < 0.0 and INFUSED[i]:
             y = math.exp(w[i])
             w[i] = y
             for j in range(N_PARAMETERS):
@@ -97,7 +97,7 @@ def solve_one(
     switch_times(k, tau, dtau)
     for f in range(N_SWITCHES):
         if math.isnan(tau[f]):
-            return BAD_START
+            return NOT_FINITE
         k[FIRST_FLAG + f] = 0.0
     segment(k)
     for r in range(first, last):
@@ -112,8 +112,8 @@ def solve_one(
         states_at(t, k, w)
         observe(row_obs[r], w, k, r, g, jac)
         pred[r] = g[0]
-        if math.isnan(g[0]):
-            return BAD_START
+        if not math.isfinite(g[0]):
+            return NOT_FINITE
     return OK
 '''
 
@@ -150,7 +150,7 @@ def solve_one(
     switch_times(k, tau, dtau)
     for f in range(N_SWITCHES):
         if math.isnan(tau[f]):
-            return BAD_START
+            return NOT_FINITE
         k[FIRST_FLAG + f] = 1.0 if tau[f] <= 0.0 else 0.0
     segment(k)
     for i in range(N_ALL):
@@ -161,10 +161,10 @@ def solve_one(
     while infusion < n_infusions and inf_time[infusion] <= 0.0:
         infuse(inf_cells[infusion], k, w)
         infusion += 1
-    to_scale(w)
+    to_scale(w, False)
     for i in range(N_ALL):
         if not math.isfinite(w[i]):
-            return BAD_START
+            return NOT_FINITE
     t = 0.0
     r = first
     while r < last and row_time[r] <= 0.0:
@@ -252,12 +252,12 @@ def solve_one(
             from_scale(w)
             infuse(inf_cells[infusion], k, w)
             infusion += 1
-            to_scale(w)
+            to_scale(w, True)
         rhs(t, w, k, k0)
         h = first_step(w, k0, rtol)
     steps[s] = count
     for r in range(first, last):
-        if math.isnan(pred[r]):
-            return BAD_START
+        if not math.isfinite(pred[r]):
+            return NOT_FINITE
     return OK
 '''

@@ -63,7 +63,7 @@ def _twice(table: Table, frame: pd.DataFrame) -> Iterator[Finding]:
     yield from at_rows(
         "duplicate-row",
         table.name,
-        frame.assign(first=first_line(frame, content)),
+        frame.assign(first=first_line(frame, content)) if same.any() else frame,
         same,
         column=None,
         came="the same row as line {first}",
@@ -74,11 +74,12 @@ def _twice(table: Table, frame: pd.DataFrame) -> Iterator[Finding]:
         return
     key = list(table.key)
     named = frame["subject"].notna() & frame["time"].notna()
+    other = frame.duplicated(key, keep="first") & ~same & named
     yield from at_rows(
         "repeated-row",
         table.name,
-        frame.assign(first=first_line(frame, key)),
-        frame.duplicated(key, keep="first") & ~same & named,
+        frame.assign(first=first_line(frame, key)) if other.any() else frame,
+        other,
         column=None,
         came=f"the same {', '.join(key)} as line {{first}}, but other contents",
         wanted="one row for each",

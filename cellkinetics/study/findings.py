@@ -131,9 +131,10 @@ CODES: dict[str, Severity] = {
     "evid-101": "info",
     "dosing-not-supported": "error",
     "id-reappears": "error",
-    # what a fit makes of a study
-    "analyte-not-fitted": "info",
 }
+
+# What a fit makes of a study (cellkinetics.verify).
+FIT_CODES: dict[str, Severity] = {"analyte-not-fitted": "info"}
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Finding:
             place += f", {self.column}"
         wanted = f"; wanted {self.wanted}" if self.wanted else ""
         cure = f" {self.cure}" if self.cure else ""
-        return f"{place}: got {self.came}{wanted}.{cure}"
+        return _printable(f"{place}: got {self.came}{wanted}.{cure}")
 
 
 def finding(
@@ -182,9 +183,9 @@ def finding(
     subject: str | None = None,
 ) -> Finding:
     """Make a finding; the severity belongs to the code, the file name to the table."""
-    return Finding(
-        CODES[code], code, table, file or f"{table}.csv", line, column, subject, came, wanted, cure
-    )
+    severity = {**CODES, **FIT_CODES}[code]
+    where = file or f"{table}.csv"
+    return Finding(severity, code, table, where, line, column, subject, came, wanted, cure)
 
 
 def at_rows(
@@ -204,7 +205,10 @@ def at_rows(
     ``"{value:g} at day {time:g}"``. An empty cell is shown as "none", text quoted and shortened, or
     with ``{analyte:bare}`` without quotes.
     """
-    for row in frame[np.asarray(mask, dtype=bool)].to_dict("records"):
+    chosen = np.asarray(mask, dtype=bool)
+    if not chosen.any():
+        return
+    for row in frame[chosen].to_dict("records"):
         fields = {str(name): _Field(cell) for name, cell in row.items()}
         yield finding(
             code,
@@ -279,6 +283,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def _short(text: str) -> str:
-    """Shorten, and spell out control characters: a terminal must not obey a stranger's file."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    safe = _printable(text)
     return safe if len(safe) <= _LONGEST else f"{safe[: _LONGEST - 3]}..."
+
+
+def _printable(text: str) -> str:
+    """Spell out control characters: a terminal must not obey a stranger's file."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

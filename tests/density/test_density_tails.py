@@ -119,3 +119,19 @@ def test_lognormal_with_a_small_scale_is_far_out_soon() -> None:
     for kind in (OBSERVED, RIGHT):
         came = compiled(replace(row, kind=kind, lower=1e6))
         assert came == pytest.approx(closed_form(replace(row, kind=kind, lower=1e6)), rel=1e-12)
+
+
+@pytest.mark.parametrize("width", [1e-12, 1e-9, 1e-5])
+@pytest.mark.parametrize("floor", [-math.inf, 1e4 * (1.0 - 1e-9)])
+def test_a_narrow_interval_at_a_high_level(width: float, floor: float) -> None:
+    # log upper - log lower would keep four digits of a width of 1e-12
+    row = Row(LOGNORMAL, INTERVAL, 1.0, lower=1e4, upper=1e4 * (1.0 + width), floor=floor)
+    wanted = closed_form(row, digits=100)
+    assert compiled(row) == pytest.approx(wanted, rel=1e-11)
+
+
+@pytest.mark.parametrize("nu", [0.5, 29.0, 31.0, 1e4, 1e6])
+def test_density_of_student_t_for_few_and_many_degrees_of_freedom(nu: float) -> None:
+    for z in (0.3, 5.0, 100.0):
+        row = at(z, OBSERVED, nu)
+        assert compiled(row) == pytest.approx(closed_form(row), rel=1e-13, abs=1e-13)

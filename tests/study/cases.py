@@ -893,50 +893,181 @@ GOOD = f"{HEAD}{DOSE}1,7,.,0,2,1200,0,0,.\n1,14,.,0,2,9800,0,0,.\n"
 TELL = {"analytes": {2: "qpcr"}, "units": {"qpcr": "copies/ug"}, "dose_unit": "cells/kg"}
 
 FILE_CASES = [
-    FileCase("option-missing", "ID,TIME,DV\n1,7,1200\n", {}, ""),
-    FileCase("option-missing", GOOD, {**TELL, "time_unit": "fortnite"}, ""),
-    FileCase("option-not-used", GOOD, {**TELL, "analytes": {2: "qpcr", 3: "flow"}}, ""),
-    FileCase("option-not-used", GOOD, {**TELL, "by": "DVIDD"}, ""),
-    FileCase("option-not-used", GOOD, {**TELL, "covariates": {"WT": "weight_kg"}}, ""),
-    FileCase("option-not-used", GOOD, {**TELL, "analites": {2: "qpcr"}}, ""),
-    FileCase("dvid-unknown", GOOD, {**TELL, "analytes": {1: "qpcr"}}, ""),
-    FileCase("rows-left-out", f"{GOOD}1,21,.,2,2,.,1,.,.\n", TELL, ""),
+    FileCase(
+        "option-missing",
+        "ID,TIME,DV\n1,7,1200\n",
+        {},
+        "one.csv, DV: got 0 analytes for one kind of rows; wanted the analyte "
+        'that DV holds. Give one, as in analytes={1: "qpcr"}, or a column DVID.',
+    ),
+    FileCase(
+        "option-missing",
+        GOOD,
+        {**TELL, "time_unit": "fortnite"},
+        "one.csv, TIME: got time_unit='fortnite'; wanted a unit of time, such as "
+        "day or hour. 'fortnite' is not a known unit. Examples: copies/ug, "
+        "cells/uL, 10^9/L, pg/mL, cells/kg, 1/day or %.",
+    ),
+    FileCase(
+        "option-not-used",
+        GOOD,
+        {**TELL, "analytes": {2: "qpcr", 3: "flow"}},
+        "one.csv, CMT: got analytes={3: 'flow'} and no such rows; wanted one of 2"
+        " (2 rows). Correct the number, or name another column with by=...",
+    ),
+    FileCase(
+        "option-not-used",
+        GOOD,
+        {**TELL, "by": "DVIDD"},
+        "one.csv, line 1, DVIDD: got by='DVIDD' and no such column; wanted a "
+        "column of the file. Known: ID, TIME, AMT, EVID, CMT, DV, MDV, CENS, "
+        "LIMIT.  Did you mean 'EVID'?",
+    ),
+    FileCase(
+        "option-not-used",
+        GOOD,
+        {**TELL, "covariates": {"WT": "weight_kg"}},
+        "one.csv, line 1, WT: got covariates={'WT': ...} and no such column; "
+        "wanted a covariate of the file. There are none.",
+    ),
+    FileCase(
+        "option-not-used",
+        GOOD,
+        {**TELL, "analites": {2: "qpcr"}},
+        "one.csv: got an option 'analites'; wanted a known option. Known: "
+        "analytes, units, dose_unit, time_unit, by, id, covariates, name, "
+        "simulated, zeros_as_read, settings.  Did you mean 'analytes'?",
+    ),
+    FileCase(
+        "dvid-unknown",
+        GOOD,
+        {**TELL, "analytes": {1: "qpcr"}},
+        "one.csv, CMT: got 2 rows with CMT 2; wanted an analyte for each of 2 (2 "
+        'rows). Give analytes={2: "..."}, or None to leave them out.',
+    ),
+    FileCase(
+        "rows-left-out",
+        f"{GOOD}1,21,.,2,2,.,1,.,.\n",
+        TELL,
+        "one.csv: got 1 row with EVID 2. That says to leave them out.",
+    ),
     FileCase(
         "rows-left-out",
         f"{GOOD}1,21,.,0,3,7,0,0,.\n",
         {**TELL, "analytes": {2: "qpcr", 3: None}},
-        "",
+        "one.csv: got 1 row with CMT 3, which stands for no analyte. That says to leave them out.",
     ),
-    FileCase("evid-not-supported", f"{GOOD}1,21,1e6,4,1,.,1,.,.\n", TELL, ""),
-    FileCase("evid-101", GOOD.replace("e6,1,1", "e6,101,1"), TELL, ""),
+    FileCase(
+        "evid-not-supported",
+        f"{GOOD}1,21,1e6,4,1,.,1,.,.\n",
+        TELL,
+        "one.csv, line 5 (subject 1), EVID: got EVID 4 with AMT 1e+06; wanted 0 "
+        "(observation), 1 (dose, or nlmixr2's 101) or 2 (left out). Resets and "
+        "steady states have no place here; take the row out.",
+    ),
+    FileCase(
+        "evid-101",
+        GOOD.replace("e6,1,1", "e6,101,1"),
+        TELL,
+        "one.csv, line 2 (subject 1), EVID: got 1 row with EVID 101 or alike. "
+        "They are read as doses: nlmixr2 wrote 100 x compartment + 1.",
+    ),
     FileCase(
         "dosing-not-supported",
         "ID,TIME,AMT,RATE,DV\n1,0,1.5e6,2,.\n1,7,.,.,1200\n",
         {**TELL, "analytes": {1: "qpcr"}},
-        "",
+        "one.csv, line 2 (subject 1), RATE: got 2; wanted 0: cells are infused at"
+        " once. Write every infusion as a row of its own.",
     ),
-    FileCase("id-reappears", f"{GOOD}2,0,.,0,2,800,0,0,.\n1,21,.,0,2,300,0,0,.\n", TELL, ""),
-    FileCase("limit-above-not-supported", f"{GOOD}1,21,.,0,2,2e4,0,-1,5e4\n", TELL, ""),
-    FileCase("missing-column", "ID,HOURS,DV\n1,7,1200\n", TELL, ""),
+    FileCase(
+        "id-reappears",
+        f"{GOOD}2,0,.,0,2,800,0,0,.\n1,21,.,0,2,300,0,0,.\n",
+        TELL,
+        "one.csv, line 6 (subject 1), ID: got '1' again, after rows of '2'; "
+        "wanted all rows of one subject together: NONMEM reads this as another "
+        "subject. Sort the rows by subject, or give the second subject its own "
+        "id.",
+    ),
+    FileCase(
+        "limit-above-not-supported",
+        f"{GOOD}1,21,.,0,2,2e4,0,-1,5e4\n",
+        TELL,
+        "one.csv, line 5 (subject 1), LIMIT: got LIMIT '5e4' with CENS -1; wanted"
+        " LIMIT only with CENS 1 or 0. Leave LIMIT empty: the reading is then "
+        "above DV.",
+    ),
+    FileCase(
+        "missing-column",
+        "ID,HOURS,DV\n1,7,1200\n",
+        TELL,
+        "one.csv, line 1, TIME: got no such column among 'ID', 'HOURS', 'DV'; "
+        "wanted at least ID, TIME and DV. Add it, or rename the one that holds it"
+        " (id=... names a column of ids).",
+    ),
     FileCase(
         "duplicate-column",
         "ID,TIME,DV,CENS,BLQ\n1,7,1200,0,0\n",
         {**TELL, "analytes": {1: "qpcr"}},
-        "",
+        "one.csv, line 1, BLQ: got both CENS and BLQ; wanted one of them. Rename "
+        "the one that is not to be used.",
     ),
     FileCase(
-        "duplicate-column", "ID,TIME,DV,Dv\n1,7,1200,0\n", {**TELL, "analytes": {1: "qpcr"}}, ""
+        "duplicate-column",
+        "ID,TIME,DV,Dv\n1,7,1200,0\n",
+        {**TELL, "analytes": {1: "qpcr"}},
+        "one.csv, line 1, DV: got 'Dv' as well as DV; wanted one column of this "
+        "name. Rename or delete the others.",
     ),
-    FileCase("not-a-number", f"{GOOD}1,21,.,none,2,300,0,0,.\n", TELL, ""),
-    FileCase("wrong-delimiter", "ID TIME DV\n1 7 1200\n", TELL, ""),
+    FileCase(
+        "not-a-number",
+        f"{GOOD}1,21,.,none,2,300,0,0,.\n",
+        TELL,
+        "one.csv, line 5 (subject 1), EVID: got 'none'; wanted a number. Correct it.",
+    ),
+    FileCase(
+        "wrong-delimiter",
+        "ID TIME DV\n1 7 1200\n",
+        TELL,
+        "one.csv, line 1: got columns separated by spaces; wanted columns "
+        "separated by commas, the header in line 1, and decimal points. Export it"
+        " with commas and decimal points (Excel follows the computer's region).",
+    ),
     FileCase(
         "extra-column",
         "ID,TIME,DV,OCC\n1,7,1200,1\n1,8,1300,2\n",
         {**TELL, "analytes": {1: "qpcr"}},
-        "",
+        "one.csv, line 1, OCC: got 'OCC', which changes within a subject. It is "
+        "not used; covariates={'OCC': \"...\"} reads it as an analyte.",
     ),
-    FileCase("zero-without-limit", f"{GOOD}1,21,.,0,2,0,0,0,.\n", TELL, ""),
-    FileCase("unit-missing", GOOD, {**TELL, "units": {}}, ""),
-    FileCase("dose-without-unit", GOOD, {k: v for k, v in TELL.items() if k != "dose_unit"}, ""),
-    FileCase("bad-setting", GOOD, {**TELL, "settings": {"horizon": 0}}, ""),
+    FileCase(
+        "zero-without-limit",
+        f"{GOOD}1,21,.,0,2,0,0,0,.\n",
+        TELL,
+        "one.csv, line 5 (subject 1), DV: got 0 with no lloq; wanted a limit, "
+        "because a zero with no limit has no likelihood. Give lloq in that row, "
+        "or --assume-lloq qpcr=LIMIT (in Python assume_lloq={'qpcr': LIMIT}).",
+    ),
+    FileCase(
+        "unit-missing",
+        GOOD,
+        {**TELL, "units": {}},
+        "one.csv, line 3 (subject 1), DV: got 2 rows of qpcr without a unit; "
+        "wanted a unit such as copies/ug or cells/uL. Fill the column unit, or "
+        "write qpcr = \"...\" under [units] in study.toml (units={'qpcr': ...} for "
+        "a NONMEM-style file).",
+    ),
+    FileCase(
+        "dose-without-unit",
+        GOOD,
+        {k: v for k, v in TELL.items() if k != "dose_unit"},
+        "the options, dose_unit: got 1 dose in one.csv and no unit; wanted "
+        'dose_unit. Write dose_unit = "cells/kg" (or "cells") into study.toml '
+        "(dose_unit=... for a NONMEM-style file).",
+    ),
+    FileCase(
+        "bad-setting",
+        GOOD,
+        {**TELL, "settings": {"horizon": 0}},
+        "the options, horizon: got '0'; wanted a number greater than 0. Correct it.",
+    ),
 ]

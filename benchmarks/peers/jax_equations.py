@@ -1,22 +1,9 @@
-"""JAX in double precision on the cores that the worker was given, and the benchmark's equations.
+"""The benchmark's equations in JAX (the worker has set double precision and the devices)."""
 
-Import before anything else touches JAX: the number of CPU devices is read once.
-"""
+import jax
+import jax.numpy as jnp
 
-import os
-
-_THREADS = len(os.sched_getaffinity(0))
-_FLAGS = [f"--xla_force_host_platform_device_count={_THREADS}"]
-if _THREADS == 1:
-    _FLAGS.append("--xla_cpu_multi_thread_eigen=false")
-os.environ["XLA_FLAGS"] = " ".join(_FLAGS)
-os.environ["JAX_PLATFORMS"] = "cpu"
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from problem import CAPACITY, SUSCEPTIBILITY  # noqa: E402
-
-jax.config.update("jax_enable_x64", True)
+from problem import CAPACITY, SUSCEPTIBILITY
 
 
 def rates(t: jax.Array, y: jax.Array, p: jax.Array) -> jax.Array:
