@@ -20,7 +20,8 @@ from reference import complex_step_reference, reference
 from sampling import PEERS
 
 REFERENCE_TOLERANCE = 1e-6  # of elasticities, which reach 1400
-DENSITY_TOLERANCE = {"stein": 1e-10, "antigen": 2e-4}  # relative; an ODE solved to 1e-6
+# Relative. Stan approximates the gradient of normal_lcdf; the ODE is solved to 1e-6.
+DENSITY_TOLERANCE = {"stein": 1e-5, "antigen": 2e-4}
 
 
 def check_reference(subjects: int) -> float:

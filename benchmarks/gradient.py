@@ -114,7 +114,10 @@ def measure(
     visit_seconds: float,
 ) -> list[dict[str, Any]]:
     """One row a peer: compile time apart, then medians over visits in turn."""
-    rows, repeats, wall, cpu = {}, {}, {}, {}
+    rows: dict[str, dict[str, Any]] = {}
+    repeats: dict[str, int] = {}
+    wall: dict[str, list[float]] = {}
+    cpu: dict[str, list[float]] = {}
     for peer in peers:
         setting = settings[peer.name]
         first, second = (calls(peer, setting, 1)["wall"][0] for _ in range(2))

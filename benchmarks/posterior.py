@@ -8,6 +8,7 @@ can be compared point by point with no Jacobian in between.
 import csv
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,15 +137,20 @@ class Posterior:
             for name, (mean, sd) in self.prior().items()
         }
 
-    def individuals(self, draws: dict[str, Array]) -> Array:
+    def individuals(self, draws: Mapping[str, Array]) -> Array:
         """Transformed individual parameters, (..., subject, varying parameter)."""
         typical = draws["mu"][..., None, self.varying]
         return typical + np.exp(draws["log_omega"])[..., None, :] * draws["eta"]
 
 
-def flat(blocks: dict[str, Array]) -> Array:
+def flat(blocks: Mapping[str, Array]) -> Array:
     """All unknowns as one vector, block after block."""
     return np.concatenate([np.ravel(blocks[name]) for name in BLOCKS])
+
+
+def save(path: str, draws: Mapping[str, Array]) -> None:
+    """Write draws, each block (chain, draw, ...), for the harness to read."""
+    np.savez(path, **{name: np.asarray(draws[name]) for name in BLOCKS})  # type: ignore[arg-type]
 
 
 def data_folder() -> Path:

@@ -10,6 +10,7 @@ Answers are compared as log(y + FLOOR) and its elasticities d log(y + FLOOR) / d
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Problem:
         return np.log(TYPICAL) + 0.3 * z
 
 
-def rates(y: NDArray, p: NDArray) -> NDArray:
+def rates(y: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
     """dy/dt on the natural scale, (state,) of real or complex numbers.
 
     Parameters

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arviz_stats.base import array_stats
+from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
 import harness
 from posterior import Array, Posterior, load
@@ -35,7 +35,7 @@ def quantities(posterior: Posterior, draws: Mapping[str, Array]) -> Array:
     feel monotone transformations.
     """
     blocks = [draws["mu"], draws["log_omega"], draws["log_sigma"]]
-    individuals = posterior.individuals(dict(draws))
+    individuals = posterior.individuals(draws)
     blocks.append(individuals.reshape(*individuals.shape[:2], -1))
     return np.moveaxis(np.concatenate(blocks, axis=-1), -1, 0)
 

@@ -1,6 +1,7 @@
 """What the command line prints: text for people, JSON for machines."""
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from cellkinetics.card import equations, parameter_rows
 from cellkinetics.catalogue import load_model, model_names
+from cellkinetics.published import reproduce
 from cellkinetics.study import Finding, findings_to_json
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ def print_card(name: str, *, as_json: bool) -> None:
             "source": model.source,
             "equations": [{"section": s, "left": a, "right": b} for s, a, b in lines],
             "parameters": parameters,
+            "published": [asdict(entry) for entry in reproduce(model)],
         }
         typer.echo(json.dumps(content, ensure_ascii=False))
         return
@@ -110,6 +113,14 @@ def print_card(name: str, *, as_json: bool) -> None:
         for r in model.residuals:
             origin = r.source or f"ASSUMPTION: {r.assumption}"
             console.print(f"  {r.observable}: SD {r.sd:g} on the log scale; {escape(origin)}")
+    if model.published:
+        console.print("\n[bold]Published numbers[/]")
+        for entry in reproduce(model):
+            mark = "[green]passed[/]" if entry.passed else "[red]FAILED[/]"
+            console.print(
+                f"  {mark} {escape(entry.name)}: {entry.published:.10g}, here"
+                f" {entry.computed:.10g}; {escape(entry.source)}"
+            )
 
 
 def print_priors(view: "PriorView", *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from numpyro.infer import MCMC, NUTS
 from numpyro.infer.util import log_density
 
 from peers.numpyro_model import antigen, log_states_best, log_states_user, model, stein
-from posterior import BLOCKS, Posterior, flat, load
+from posterior import BLOCKS, Posterior, flat, load, save
 
 # NumPyro runs chains in parallel only where each has a device; these are threads, not cores.
 MOST_CHAINS = 16
@@ -89,7 +89,7 @@ def prepare(*, threads: int, problem: str, solver: str) -> dict[str, Callable[..
         took = time.perf_counter() - started - union(compiling)
         compiled.append(union(compiling))
         extra = mcmc.get_extra_fields()
-        np.savez(path, **{block: np.asarray(drawn[block]) for block in BLOCKS})
+        save(path, drawn)
         return {
             "seconds": took,
             "steps": float(extra["num_steps"].sum()),

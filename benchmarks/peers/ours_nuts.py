@@ -16,7 +16,7 @@ from cellkinetics.kernel.density_op import log_density_rows
 from cellkinetics.kernel.layout import Rows, ragged_start, regular_dosing
 from cellkinetics.kernel.op import KernelOp
 
-from posterior import BLOCKS, ODE_TOLERANCE, Posterior, flat, load
+from posterior import BLOCKS, ODE_TOLERANCE, Posterior, flat, load, save
 
 # Our names of the posterior's parameters, in its order. An infusion of V cells makes E(0) = f.
 WRT = {
@@ -56,10 +56,11 @@ def model(posterior: Posterior) -> pm.Model:
         typical = pt.tile(block["mu"], (subjects, 1))
         deviation = pt.exp(block["log_omega"]) * block["eta"]
         phi = pt.inc_subtensor(typical[:, np.array(posterior.varying)], deviation)
-        log_f, _, _ = KernelOp(kernel)(
+        prediction = KernelOp(kernel).make_node(
             phi, constants, dosing.start, dosing.time, dosing.cells,
             rows.start, rows.time, rows.observable, ODE_TOLERANCE, MAX_STEPS,
         )  # fmt: skip
+        log_f = prediction.outputs[0]
         sd = pt.exp(block["log_sigma"])[posterior.analyte]
         count, zeros = posterior.time.size, np.zeros(posterior.time.size)
         value = np.exp(posterior.log_value)
@@ -123,7 +124,7 @@ def prepare(*, threads: int, problem: str) -> dict[str, Callable[..., Any]]:
             progress_bar=False,
         )
         took = time.perf_counter() - started
-        np.savez(path, **{name: trace.posterior[name].values for name in BLOCKS})
+        save(path, {name: trace.posterior[name].values for name in BLOCKS})
         return {
             "seconds": took,
             "steps": float(trace.sample_stats.n_steps.sum()),

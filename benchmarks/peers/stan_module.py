@@ -26,6 +26,9 @@ def compiled(path: Path) -> tuple[ModuleType, float]:
     note = httpstan.cache.model_directory(name) / "compile_seconds.txt"
     if not note.exists():
         started = time.perf_counter()
-        asyncio.run(httpstan.models.build_services_extension_module(program))
+        messages = asyncio.run(httpstan.models.build_services_extension_module(program))
+        # Without these two files pystan cannot read the cache entry.
+        httpstan.cache.dump_services_extension_module_compiler_output(messages, name)
+        httpstan.cache.dump_stanc_warnings("", name)
         note.write_text(str(time.perf_counter() - started))
     return httpstan.models.import_services_extension_module(name), float(note.read_text())

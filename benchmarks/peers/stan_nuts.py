@@ -12,7 +12,7 @@ import numpy as np
 import stan
 
 from peers.stan_module import compiled
-from posterior import BLOCKS, MEMORY_START, ODE_TOLERANCE, Posterior, load
+from posterior import BLOCKS, MEMORY_START, ODE_TOLERANCE, Array, Posterior, load, save
 
 
 def data(posterior: Posterior) -> dict[str, Any]:
@@ -72,18 +72,7 @@ def prepare(*, threads: int, problem: str) -> dict[str, Callable[..., Any]]:
             num_chains=chains, num_warmup=warmup, num_samples=draws, init=inits, delta=target
         )
         took = time.perf_counter() - started
-        # pystan's last axis runs over draws, then chains (fastest).
-        np.savez(
-            path,
-            **{
-                block: np.moveaxis(
-                    np.moveaxis(fit[block], -1, 0).reshape(draws, chains, *posterior.shapes[block]),
-                    1,
-                    0,
-                )
-                for block in BLOCKS
-            },
-        )
+        save(path, {block: _by_chain(fit[block], chains) for block in BLOCKS})
         return {
             "seconds": took,
             "steps": float(fit["n_leapfrog__"].sum()),
@@ -95,3 +84,10 @@ def prepare(*, threads: int, problem: str) -> dict[str, Callable[..., Any]]:
         "evaluate": evaluate,
         "sample": sample,
     }
+
+
+def _by_chain(values: Array, chains: int) -> Array:
+    """(..., draw and chain), chain running fastest, to (chain, draw, ...)."""
+    draws_first = np.moveaxis(values, -1, 0)
+    split = draws_first.reshape(-1, chains, *draws_first.shape[1:])
+    return np.swapaxes(split, 0, 1)

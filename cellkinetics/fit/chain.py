@@ -101,11 +101,12 @@ class Chain:
         -------
         float array (draw, statistic + parameter)   ``STATISTICS``, then the unconstrained draw
         """
+        size = self._compiled.start.size
         draws, statistics = self._sampler.inspect().get_arrow_trace()
         if not draws:
-            return np.empty((0, len(STATISTICS) + self._compiled.start.size))
+            return np.empty((0, len(STATISTICS) + size))
         count = draws[0].num_rows - self._taken
-        rows = _rows(draws[0].slice(self._taken, count), statistics[0].slice(self._taken, count))
+        rows = _rows(draws[0].slice(self._taken, count), statistics[0].slice(self._taken, count), size)
         self._taken += count
         return rows
 
@@ -114,7 +115,7 @@ class Chain:
         self._sampler.cancel()
 
 
-def _rows(draws: Any, statistics: Any) -> Floats:
+def _rows(draws: Any, statistics: Any, size: int) -> Floats:
     import pyarrow as pa  # noqa: PLC0415  (comes with nutpie, loaded by then)
 
     columns = [pa.array(statistics.column(name)) for name in COLUMNS.values()]
@@ -125,7 +126,7 @@ def _rows(draws: Any, statistics: Any) -> Floats:
         [
             *(c.cast(pa.float64()).to_numpy() for c in columns),
             np.array(failed, dtype=np.float64),
-            point.reshape(len(messages), -1),
+            point.reshape(len(messages), size),
         ]
     )
 

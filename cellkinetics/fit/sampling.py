@@ -173,6 +173,8 @@ class _Task:
         self._path, self._record = path, record
         self.plan = plan_chain(record, settings, exact_within=exact_within)
         self.state = ChainState(index)
+        if self.plan is not None:
+            self.state = self.state.begun(self.plan.settings)
         self._chain: Chain | None = None
         self._writer: Writer | None = None
         self._matched = 0

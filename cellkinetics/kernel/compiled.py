@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from cellkinetics.declare import Model
-from cellkinetics.errors import ModelError
+from cellkinetics.errors import ModelError, did_you_mean
 from cellkinetics.kernel.cache import load_kernel
 from cellkinetics.kernel.layout import Dosing, Floats, Ints, Rows
 from cellkinetics.kernel.scaled import scale
@@ -129,6 +129,8 @@ class Kernel:
 
 @lru_cache(maxsize=64)
 def _build(model: Model, wrt: tuple[str, ...], form: Form) -> Kernel:
+    if form not in get_args(Form):
+        raise ModelError(f"{model.name}: form '{form}'. {did_you_mean(form, get_args(Form))}")
     symbolic = trace(model)
     can_close = symbolic.solution is not None and not symbolic.infuse
     if form == "closed" and not can_close:
@@ -167,6 +169,6 @@ def build_kernel(model: Model, wrt: Sequence[str] = (), *, form: Form = "auto") 
 
     Raises
     ------
-    ModelError                      the form does not exist, or a name is not a parameter
+    ModelError                      the model has no such form, or a name is not a parameter
     """
     return _build(model, tuple(wrt), form)

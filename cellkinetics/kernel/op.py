@@ -19,14 +19,26 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from cellkinetics.kernel.cache import load_kernel
 from cellkinetics.kernel.compiled import Kernel
 
-N_INPUTS = 10
+# Name, type and dimensions; fixed types, because each other one would be compiled anew.
+INPUTS = (
+    ("phi", "float64", 2),
+    ("constants", "float64", 2),
+    ("infusion_start", "int64", 1),
+    ("infusion_time", "float64", 1),
+    ("infusion_cells", "float64", 1),
+    ("row_start", "int64", 1),
+    ("row_time", "float64", 1),
+    ("row_observable", "int64", 1),
+    ("rtol", "float64", 0),
+    ("max_steps", "int64", 0),
+)
 
 
 class KernelOp(Op):  # type: ignore[misc]
     """phi, constants, infusions and rows to (pred, jac, status).
 
-    Inputs, in order: phi (subject, parameter), constants (subject, constant), the three arrays of
-    :class:`~cellkinetics.kernel.layout.Dosing`, the three of
+    Inputs as in ``INPUTS``: phi (subject, parameter), constants (subject, constant), the three
+    arrays of :class:`~cellkinetics.kernel.layout.Dosing`, the three of
     :class:`~cellkinetics.kernel.layout.Rows`, rtol, max_steps.
     """
 
@@ -44,9 +56,9 @@ class KernelOp(Op):  # type: ignore[misc]
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node; see the class for the inputs."""
-        if len(inputs) != N_INPUTS:
-            raise ValueError(f"KernelOp takes {N_INPUTS} inputs, got {len(inputs)}")
-        variables = [pt.as_tensor_variable(x) for x in inputs]
+        if len(inputs) != len(INPUTS):
+            raise ValueError(f"KernelOp takes {len(INPUTS)} inputs, got {len(inputs)}")
+        variables = [_typed(*declared, x) for declared, x in zip(INPUTS, inputs, strict=True)]
         outputs = [pt.dvector("pred"), pt.dmatrix("jac"), pt.lvector("status")]
         return Apply(self, variables, outputs)
 
@@ -82,7 +94,16 @@ class KernelOp(Op):  # type: ignore[misc]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Only pred depends on phi in a differentiable way."""
-        return [[i == 0, False, False] for i in range(N_INPUTS)]
+        return [[i == 0, False, False] for i in range(len(INPUTS))]
+
+
+def _typed(name: str, dtype: str, dimensions: int, value: Any) -> Variable:
+    variable = pt.as_tensor_variable(value)
+    if variable.ndim != dimensions:
+        raise ValueError(f"kernel: {name} has {variable.ndim} dimensions, wanted {dimensions}")
+    if not np.can_cast(variable.dtype, dtype, casting="same_kind"):
+        raise ValueError(f"kernel: {name} is {variable.dtype}, wanted {dtype}")
+    return variable if variable.dtype == dtype else pt.cast(variable, dtype)
 
 
 class SumRowsBySubject(Op):  # type: ignore[misc]

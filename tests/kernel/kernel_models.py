@@ -224,9 +224,9 @@ def uncompiled(source: str) -> SimpleNamespace:
     return SimpleNamespace(**space)
 
 
-def changed(source: str, old: str, new: str) -> str:
-    """Edit a kernel's text in one place; the place must exist."""
-    assert source.count(old) == 1, f"{source.count(old)} places read {old!r}"
+def changed(source: str, old: str, new: str, *, places: int = 1) -> str:
+    """Edit a kernel's text; the places must exist."""
+    assert source.count(old) == places, f"{source.count(old)} places read {old!r}"
     return source.replace(old, new)
 
 

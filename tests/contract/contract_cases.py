@@ -1,0 +1,158 @@
+"""What the contract suite runs every model on: random subjects, times, comedication, infusions."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf, isinf
+
+import numpy as np
+
+from cellkinetics.catalogue import load_model
+from cellkinetics.declare import Model, Parameter
+from cellkinetics.kernel.compiled import Form, Kernel, Solution, build_kernel
+from cellkinetics.kernel.layout import Dosing, Floats, Rows, ragged_start, regular_dosing
+
+SUBJECTS = 6
+
+
+@lru_cache
+def kernel_of(name: str, form: Form) -> Kernel:
+    """The kernel with sensitivities for every parameter."""
+    model = load_model(name)
+    return build_kernel(model, tuple(q.name for q in model.parameters), form=form)
+
+
+def forms_of(model: Model) -> list[Form]:
+    """How the model can be solved."""
+    forms: list[Form] = []
+    if model.solution is not None and model.infuse is None:
+        forms.append("closed")
+    if model.rhs is not None:
+        forms.append("ode")
+    return forms
+
+
+@dataclass(frozen=True)
+class Case:
+    """Random subjects of one model.
+
+    Attributes
+    ----------
+    phi : float array (subject, parameter)
+    constants : float array (subject, input)
+    dosing : Dosing                 the reference dosing, and two later infusions
+    switches : float array (subject, switch)    when they happen, to the last bit as the kernel has it
+    switches_phi : float array (subject, switch, parameter)
+    """
+
+    model: Model
+    phi: Floats
+    constants: Floats
+    dosing: Dosing
+    switches: Floats
+    switches_phi: Floats
+
+    @property
+    def outputs(self) -> int:
+        """How many observables and states rows can ask for."""
+        return len(self.model.observables) + len(self.model.states)
+
+
+def to_phi(q: Parameter) -> float:
+    """The typical value on the transformed scale."""
+    if q.scale == "log":
+        return float(np.log(q.typical))
+    if q.scale == "logit":
+        return float(np.log((q.typical - q.lower) / (q.upper - q.typical)))
+    return q.typical
+
+
+def to_theta(phi: Floats, q: Parameter) -> Floats:
+    """Natural values, of real or complex numbers."""
+    if q.scale == "log":
+        return np.exp(phi)
+    if q.scale == "logit":
+        return q.lower + (q.upper - q.lower) / (1 + np.exp(-phi))
+    return phi
+
+
+@lru_cache
+def case_of(name: str) -> Case:
+    """Subjects around the typical one; comedication early, late or never."""
+    model = load_model(name)
+    rng = np.random.default_rng(20)
+    spread = np.array([min(q.omega or 0.2, 0.5) for q in model.parameters])
+    typical = np.array([to_phi(q) for q in model.parameters])
+    phi = typical + spread * rng.uniform(-1, 1, (SUBJECTS, len(typical)))
+    constants = np.empty((SUBJECTS, len(model.inputs)))
+    for j, q in enumerate(model.inputs):
+        if isinf(q.default):
+            constants[:, j] = np.where(np.arange(SUBJECTS) % 3 == j, inf, rng.uniform(1, 15, SUBJECTS))
+        else:
+            constants[:, j] = q.default * rng.uniform(0.8, 1.25, SUBJECTS)
+    infusions = list(model.reference_dosing)
+    if model.infuse is not None:
+        infusions += [(5.5, infusions[0][1] / 2), (21.0, infusions[0][1])]
+    kernel = kernel_of(name, forms_of(model)[0])
+    tau, dtau = switch_times(kernel, phi, constants)
+    return Case(model, phi, constants, regular_dosing(infusions, SUBJECTS), tau, dtau)
+
+
+def switch_times(kernel: Kernel, phi: Floats, constants: Floats) -> tuple[Floats, Floats]:
+    """Switch times (subject, switch) and their derivatives (subject, switch, parameter)."""
+    module, n, m = kernel.module, len(phi), phi.shape[1]
+    tau = np.zeros((n, module.N_SWITCHES + 1))
+    dtau = np.zeros((n, module.N_SWITCHES + 1, m + 1))
+    memory = np.zeros(module.N_MEMORY)
+    for s in range(n):
+        module.prepare(phi[s], constants[s], memory)
+        module.switch_times(memory, tau[s], dtau[s])
+    return tau[:, :-1], dtau[:, :-1, :-1]
+
+
+def rows_at(case: Case, times: list[Floats]) -> Rows:
+    """Every observable and state at each subject's own times."""
+    outputs = np.arange(case.outputs)
+    ordered = [np.sort(t) for t in times]
+    count = [len(t) * len(outputs) for t in ordered]
+    return Rows(
+        start=ragged_start(np.repeat(np.arange(len(times)), count), len(times)),
+        time=np.concatenate([np.repeat(t, len(outputs)) for t in ordered]),
+        observable=np.concatenate([np.tile(outputs, len(t)) for t in ordered]),
+    )
+
+
+def random_times(case: Case, *, on_switches: bool, away: float = 0.0) -> list[Floats]:
+    """Times of each subject: early, late, at 0, and on switches if asked.
+
+    ``away`` keeps rows from switches that move when phi moves by so much.
+    """
+    rng = np.random.default_rng(21)
+    times = []
+    for tau, dtau in zip(case.switches, case.switches_phi, strict=True):
+        t = np.concatenate(
+            [[0.0], rng.uniform(0, 30, 12), rng.uniform(30, case.model.horizon, 4)]
+        )
+        finite = np.isfinite(tau) & (tau >= 0)
+        if on_switches:
+            t = np.concatenate([t, tau[finite]])
+        if away:
+            reach = away * np.abs(dtau[finite]).sum(axis=1)
+            near = np.abs(t[:, None] - tau[finite]) <= reach
+            t = t[~near.any(axis=1)]
+        times.append(t)
+    return times
+
+
+def solve(
+    case: Case, form: Form, rows: Rows, *, phi: Floats | None = None, rtol: float = 1e-11
+) -> Solution:
+    """Solve the case's subjects, or the same subjects at another phi."""
+    kernel = kernel_of(case.model.name, form)
+    return kernel(
+        case.phi if phi is None else phi,
+        case.constants,
+        case.dosing,
+        rows,
+        rtol=rtol,
+        max_steps=100_000,
+    )
