@@ -16,7 +16,7 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from cellkinetics.algebra import NotAbove, Where
 
-LANES = 8
+LANES = 4
 
 
 def at(array: str, index: int, *, lanes: bool) -> str:
@@ -133,7 +133,11 @@ class Memory:
 
     def _with_slots(self, expression: sp.Expr) -> sp.Expr:
         return expression.xreplace(
-            {s: sp.Symbol(self.place(self.slots[s])) for s in expression.free_symbols if s in self.slots}
+            {
+                s: sp.Symbol(self.place(self.slots[s]))
+                for s in expression.free_symbols
+                if s in self.slots
+            }
         )
 
 

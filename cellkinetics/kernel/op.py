@@ -83,7 +83,10 @@ class KernelOp(Op):  # type: ignore[misc]
             storage[0] = value
 
     def pullback(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
+        self,
+        inputs: Sequence[Variable],
+        outputs: Sequence[Variable],
+        cotangents: Sequence[Variable],
     ) -> list[Variable]:
         """Contract the cotangent of pred with the Jacobian; nothing flows through jac or status."""
         disconnected = [DisconnectedType()() for _ in inputs[1:]]

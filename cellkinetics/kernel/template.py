@@ -1,4 +1,4 @@
-"""The fixed text of a kernel module: dosing, switches, step control, the loop over subjects.
+"""The fixed text of a kernel module: what all share, and the loop over subjects of a closed form.
 
 It is text, not imported code, because numba caches a function on disk by its own file alone:
 everything that a solve calls must live in the one module that is named after its hash.
@@ -10,42 +10,22 @@ HEADER = '''
 import math
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
+# Set in full for every function: what is left open numba takes from whoever compiles it first.
 OPTIONS = {
     "cache": True,
     "nogil": True,
     "error_model": "numpy",
-    "fastmath": {"contract", "arcp", "reassoc", "nsz"},
+    "fastmath": {"contract", "arcp", "nsz"},
 }
+EXACT = {**OPTIONS, "fastmath": {"contract"}}
+OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = 0, 1, 2, 3
 '''
 
-COMMON_SOLVER = '''
-OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = 0, 1, 2, 3
-
-
-@njit(**OPTIONS)
-def to_scale(w, only_infused):
-    """Positive states to logs, their sensitivities to those of logs."""
-    for i in range(N_STATES):
-        if ATOL[i] < 0.0 and (INFUSED[i] or not only_infused):
-            y = w[i]
-            w[i] = math.log(y)
-            for j in range(N_PARAMETERS):
-                w[N_STATES + i * N_PARAMETERS + j] /= y
-
-
-@njit(**OPTIONS)
-def from_scale(w):
-    """Logs of the states that infusions add to back to the states; others may be too small for it."""
-    for i in range(N_STATES):
-        if ATOL[i] < 0.0 and INFUSED[i]:
-            y = math.exp(w[i])
-            w[i] = y
-            for j in range(N_PARAMETERS):
-                w[N_STATES + i * N_PARAMETERS + j] *= y
-
-
+FAIL = '''
 @njit(**OPTIONS)
 def fail(first, last, pred, jac):
     """NaN for the rows of a subject whose solve failed: a value, never an exception."""
@@ -53,45 +33,11 @@ def fail(first, last, pred, jac):
         pred[r] = np.nan
         for j in range(N_PARAMETERS):
             jac[r, j] = np.nan
-
-
-@njit(**OPTIONS)
-def solve(
-    phi, const, inf_start, inf_time, inf_cells, row_start, row_time, row_obs, rtol, max_steps,
-    pred, jac, status, steps,
-):
-    """Solve every subject at its own times.
-
-    phi (subject, parameter) transformed; const (subject, constant); infusions and rows are flat,
-    those of subject s being start[s]:start[s + 1], in order of time.
-    Fills pred (row,), jac (row, parameter), status and steps (subject,).
-    """
-    k = np.zeros(N_MEMORY)
-    w = np.zeros(N_ALL)
-    g = np.zeros(1)
-    tau = np.zeros(N_SWITCHES + 1)
-    dtau = np.zeros((N_SWITCHES + 1, N_PARAMETERS + 1))
-    for s in range(phi.shape[0]):
-        steps[s] = 0
-        if row_start[s + 1] == row_start[s]:
-            status[s] = OK
-            continue
-        status[s] = solve_one(
-            phi[s], const[s],
-            inf_time[inf_start[s]:inf_start[s + 1]], inf_cells[inf_start[s]:inf_start[s + 1]],
-            row_start[s], row_start[s + 1], row_time, row_obs, rtol, max_steps,
-            pred, jac, steps, s, k, w, g, tau, dtau,
-        )
-        if status[s] != OK:
-            fail(row_start[s], row_start[s + 1], pred, jac)
 '''
 
 CLOSED_SOLVER = '''
 @njit(**OPTIONS)
-def solve_one(
-    phi, c, inf_time, inf_cells, first, last, row_time, row_obs, rtol, max_steps,
-    pred, jac, steps, s, k, w, g, tau, dtau,
-):
+def solve_one(phi, c, first, last, row_time, row_obs, pred, jac, k, w, tau, dtau):
     """One subject by the closed form; a row exactly at a switch belongs to the time before it."""
     prepare(phi, c, k)
     switch_times(k, tau, dtau)
@@ -110,154 +56,36 @@ def solve_one(
         if changed:
             segment(k)
         states_at(t, k, w)
-        observe(row_obs[r], w, k, r, g, jac)
-        pred[r] = g[0]
-        if not math.isfinite(g[0]):
-            return NOT_FINITE
-    return OK
-'''
-
-ODE_SOLVER = '''
-@njit(**OPTIONS)
-def first_step(w, dw, rtol):
-    """A first step whose Euler error is of the order of the tolerance."""
-    slope = 1e-12
-    for i in range(N_ALL):
-        state = i if i < N_STATES else (i - N_STATES) // max(1, N_PARAMETERS)
-        if ATOL[state] < 0.0:
-            size = 1.0 if i < N_STATES else 1.0 + abs(w[i])
-        else:
-            size = ATOL[state] / rtol + abs(w[state]) + (0.0 if i < N_STATES else abs(w[i]))
-        slope = max(slope, abs(dw[i]) / size)
-    return 0.5 * rtol ** (1.0 / @ORDER@) / slope
-
-
-@njit(**OPTIONS)
-def solve_one(
-    phi, c, inf_time, inf_cells, first, last, row_time, row_obs, rtol, max_steps,
-    pred, jac, steps, s, k, w, g, tau, dtau,
-):
-    """One subject by integration, stopped exactly at rows, switches and infusions.
-
-    Sensitivities are in the error norm: each column of them must meet the tolerance by itself,
-    as the states must. State-only control gives wrong gradients without any warning.
-    """
-    @ALLOCATE@
-    u = np.empty(N_ALL)
-    new = np.empty(N_ALL)
-    column = np.empty(N_PARAMETERS + 1)
-    prepare(phi, c, k)
-    switch_times(k, tau, dtau)
-    for f in range(N_SWITCHES):
-        if math.isnan(tau[f]):
-            return NOT_FINITE
-        k[FIRST_FLAG + f] = 1.0 if tau[f] <= 0.0 else 0.0
-    segment(k)
-    for i in range(N_ALL):
-        w[i] = 0.0
-    initial(k, w)
-    n_infusions = len(inf_time)
-    infusion = 0
-    while infusion < n_infusions and inf_time[infusion] <= 0.0:
-        infuse(inf_cells[infusion], k, w)
-        infusion += 1
-    to_scale(w, False)
-    for i in range(N_ALL):
-        if not math.isfinite(w[i]):
-            return NOT_FINITE
-    t = 0.0
-    r = first
-    while r < last and row_time[r] <= 0.0:
-        observe(row_obs[r], w, k, r, g, jac)
-        pred[r] = g[0]
-        r += 1
-    count = 0
-    rhs(t, w, k, k0)
-    h = first_step(w, k0, rtol)
-    while r < last:
-        # A row exactly at a switch or an infusion belongs to the time before it.
-        stop = row_time[r]
-        event = -1
-        for f in range(N_SWITCHES):
-            if k[FIRST_FLAG + f] == 0.0 and tau[f] < stop:
-                stop = tau[f]
-                event = f
-        if infusion < n_infusions and inf_time[infusion] < stop:
-            stop = inf_time[infusion]
-            event = N_SWITCHES
-        while t < stop:
-            if count >= max_steps:
-                steps[s] = count
-                return TOO_MANY_STEPS
-            wanted = h
-            remaining = stop - t
-            hit = h >= remaining
-            if hit:
-                h = remaining
-            elif h > 0.5 * remaining:
-                h = 0.5 * remaining
-            if h < 1e-14 * max(1.0, t) and not hit:
-                steps[s] = count
-                return STEP_TOO_SMALL
-            count += 1
-            @STAGES@
-            for j in range(N_PARAMETERS + 1):
-                column[j] = 0.0
-            for q in range(N_STATES):
-                i = q
-                if ATOL[q] < 0.0:
-                    size = rtol
-                else:
-                    size = ATOL[q] + rtol * max(abs(w[q]), abs(new[q]))
-                e = h * (@ERROR@) / size
-                column[N_PARAMETERS] += e * e
-                floor = size
-                for j in range(N_PARAMETERS):
-                    i = N_STATES + q * N_PARAMETERS + j
-                    size = floor + rtol * max(abs(w[i]), abs(new[i]))
-                    e = h * (@ERROR@) / size
-                    column[j] += e * e
-            worst = 0.0
-            finite = True
-            for j in range(N_PARAMETERS + 1):
-                worst = max(worst, column[j])
-                finite = finite and math.isfinite(column[j])
-            error = math.sqrt(worst / N_STATES) if finite else 1e10
-            if error <= 1.0:
-                t = stop if hit else t + h
-                for i in range(N_ALL):
-                    w[i] = new[i]
-                    k0[i] = @LAST@[i]
-                factor = 0.9 * max(error, 1e-6) ** (-1.0 / @ORDER@)
-                h = max(wanted, h * min(5.0, factor)) if h < wanted else h * min(5.0, max(0.2, factor))
-            else:
-                h *= max(0.1, 0.9 * error ** (-1.0 / @ORDER@))
-        if event == -1:
-            observe(row_obs[r], w, k, r, g, jac)
-            pred[r] = g[0]
-            r += 1
-            continue
-        if event < N_SWITCHES:
-            # S+ = S- + (f- - f+) dtau/dphi
-            k[FIRST_FLAG + event] = 1.0
-            segment(k)
-            for i in range(N_ALL):
-                u[i] = k0[i]
-            rhs(t, w, k, k0)
-            for i in range(N_STATES):
-                jump = u[i] - k0[i]
-                for j in range(N_PARAMETERS):
-                    w[N_STATES + i * N_PARAMETERS + j] += jump * dtau[event, j]
-        else:
-            from_scale(w)
-            infuse(inf_cells[infusion], k, w)
-            infusion += 1
-            to_scale(w, True)
-        rhs(t, w, k, k0)
-        h = first_step(w, k0, rtol)
-    steps[s] = count
-    for r in range(first, last):
+        pred[r] = observe(row_obs[r], w, k, r, jac)
         if not math.isfinite(pred[r]):
             return NOT_FINITE
     return OK
+
+
+@njit(**OPTIONS)
+def solve(
+    phi, const, inf_start, inf_time, inf_cells, row_start, row_time, row_obs, rtol, max_steps,
+    pred, jac, status, steps,
+):
+    """Solve every subject at its own times.
+
+    phi (subject, parameter) transformed; const (subject, constant); rows are flat, those of
+    subject s being row_start[s]:row_start[s + 1], in order of time. Infusions, rtol and max_steps
+    play no part in a closed form. Fills pred (row,), jac (row, parameter), status and steps
+    (subject,).
+    """
+    k = np.zeros(N_MEMORY)
+    w = np.zeros(N_ALL)
+    tau = np.zeros(N_SWITCHES + 1)
+    dtau = np.zeros((N_SWITCHES + 1, N_PARAMETERS + 1))
+    for s in range(phi.shape[0]):
+        steps[s] = 0
+        first, last = row_start[s], row_start[s + 1]
+        status[s] = OK
+        if first < last:
+            status[s] = solve_one(
+                phi[s], const[s], first, last, row_time, row_obs, pred, jac, k, w, tau, dtau
+            )
+        if status[s] != OK:
+            fail(first, last, pred, jac)
 '''
