@@ -59,9 +59,7 @@ class Where(sp.Function):  # type: ignore[misc]
             else rf"\text{{if }} {printer._print(condition)}"
         )
         first, second = printer._print(then), printer._print(otherwise)
-        return (
-            rf"\begin{{cases}} {first} & {label} \\ {second} & \text{{otherwise}} \end{{cases}}"
-        )
+        return rf"\begin{{cases}} {first} & {label} \\ {second} & \text{{otherwise}} \end{{cases}}"
 
 
 def _is_symbolic(*values: Any) -> bool:

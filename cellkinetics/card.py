@@ -76,17 +76,13 @@ def latex(model: Model) -> list[tuple[str, str]]:
         symbolic.parameters[q.name]: q.symbol or rf"\mathrm{{{q.name.replace('_', ' ')}}}"
         for q in model.parameters
     }
-    marks |= {
-        y: rf"\mathrm{{{name.replace('_', ' ')}}}" for name, y in symbolic.states.items()
-    }
+    marks |= {y: rf"\mathrm{{{name.replace('_', ' ')}}}" for name, y in symbolic.states.items()}
     printed = [
         (rf"\frac{{d\,{marks[symbolic.states[n]]}}}{{dt}}", e)
         for n, e in (symbolic.rhs or {}).items()
     ]
     printed += [(rf"{marks[symbolic.states[n]]}(0)", e) for n, e in symbolic.initial.items()]
-    printed += [
-        (rf"\mathrm{{{n.replace('_', ' ')}}}", e) for n, e in symbolic.observe.items()
-    ]
+    printed += [(rf"\mathrm{{{n.replace('_', ' ')}}}", e) for n, e in symbolic.observe.items()]
     return [(left, sp.latex(e, symbol_names=marks)) for left, e in printed]
 
 

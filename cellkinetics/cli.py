@@ -19,7 +19,9 @@ app = typer.Typer(
     epilog="Exit codes: 0 fine, 1 findings, 2 bad input or usage, 3 finished but its checks failed.",
 )
 
-FitName = Annotated[str, typer.Argument(metavar="FIT", help="folder with fit.toml, or a shipped fit")]
+FitName = Annotated[
+    str, typer.Argument(metavar="FIT", help="folder with fit.toml, or a shipped fit")
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="result folder")]
 StudyPath = Annotated[
     Path | None, typer.Option("--study", metavar="STUDY", help="in place of the study in fit.toml")
@@ -94,7 +96,9 @@ def fit(
     fit: FitName,
     out: Out = None,
     study: StudyPath = None,
-    resume: Annotated[bool, typer.Option("--resume", help="continue a run that was killed")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="continue a run that was killed")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="throw away an earlier result")
     ] = False,

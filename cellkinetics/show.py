@@ -50,7 +50,9 @@ def print_models(*, as_json: bool) -> None:
     """List the catalogue."""
     found = [load_model(name) for name in model_names()]
     if as_json:
-        typer.echo(json.dumps([{"name": m.name, "title": m.title, "source": m.source} for m in found]))
+        typer.echo(
+            json.dumps([{"name": m.name, "title": m.title, "source": m.source} for m in found])
+        )
         return
     table = Table("model", "what it is", "population", box=None, pad_edge=False)
     for model in found:
@@ -96,7 +98,9 @@ def print_card(name: str, *, as_json: bool) -> None:
         console.print(f"  {q.name}, {q.unit}: {escape(q.meaning)}")
     for i in model.inputs:
         console.print(f"  input {i.name}, {i.unit}: {escape(i.meaning)}")
-    table = Table(*parameters[0], box=None, pad_edge=False, title="Parameters", title_justify="left")
+    table = Table(
+        *parameters[0], box=None, pad_edge=False, title="Parameters", title_justify="left"
+    )
     for row in parameters:
         table.add_row(*(escape(str(v)) for v in row.values()))
     console.print()
@@ -144,7 +148,9 @@ def print_result(result: "FitResult", *, as_json: bool) -> None:
     """Print what a fit found, whether its checks passed, and where the files are."""
     if as_json:
         typer.echo(
-            json.dumps({"folder": str(result.folder), **result.summary}, ensure_ascii=False, default=str)
+            json.dumps(
+                {"folder": str(result.folder), **result.summary}, ensure_ascii=False, default=str
+            )
         )
         return
     console, summary = _console(), result.summary
@@ -160,11 +166,23 @@ def print_result(result: "FitResult", *, as_json: bool) -> None:
             soft_wrap=True,
         )
     for row in summary["left_out"]:
-        console.print(f"  left out: {row['rows']} of {escape(row['analyte'])}, {escape(row['reason'])}")
+        console.print(
+            f"  left out: {row['rows']} of {escape(row['analyte'])}, {escape(row['reason'])}"
+        )
     _print_table(
         console,
         result.parameters,
-        ["parameter", "unit", "median", "q05", "q95", "r_hat", "ess_bulk", "ess_tail", "contraction"],
+        [
+            "parameter",
+            "unit",
+            "median",
+            "q05",
+            "q95",
+            "r_hat",
+            "ess_bulk",
+            "ess_tail",
+            "contraction",
+        ],
     )
     console.print(
         "[dim]median and 90 % equal-tailed interval; contraction 1 - Var(posterior)/Var(prior):"

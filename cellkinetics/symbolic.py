@@ -126,7 +126,12 @@ def _run(
     try:
         result = function(*args)
     except TypeError as error:
-        if "relational" in str(error) or "float" in str(error) or "truth value" in str(error) or "Cannot convert" in str(error):
+        if (
+            "relational" in str(error)
+            or "float" in str(error)
+            or "truth value" in str(error)
+            or "Cannot convert" in str(error)
+        ):
             raise ModelError(
                 f"{model.name}: {role}() does something that symbols cannot do ({error})."
                 " Use where(), after(), exp(), log() of cellkinetics.algebra in place of"

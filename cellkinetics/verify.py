@@ -25,7 +25,9 @@ def parse_limits(texts: Sequence[str]) -> dict[str, float]:
         try:
             out[name.strip()] = float(value)
         except ValueError:
-            raise SpecError(f"--assume-lloq {text}: wanted ANALYTE=VALUE, such as qpcr=50.") from None
+            raise SpecError(
+                f"--assume-lloq {text}: wanted ANALYTE=VALUE, such as qpcr=50."
+            ) from None
     return out
 
 

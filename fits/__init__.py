@@ -1,1 +1,1 @@
-""""""
+"""The fits that ship with the package: one folder each, with a fit.toml."""

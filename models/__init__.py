@@ -1,1 +1,1 @@
-"""The models that ship with the package: one file each, each declares MODEL."""
+"""The models: one file each, which declares MODEL. The name of the file is the name of the model."""

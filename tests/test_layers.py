@@ -98,7 +98,9 @@ def test_imports_go_one_way() -> None:
 
 def test_the_check_sees_an_import_that_goes_the_other_way(tmp_path: Path) -> None:
     file = tmp_path / "late.py"
-    file.write_text("def f():\n    from cellkinetics.fit.run import fit\n    import cellkinetics.cli\n")
+    file.write_text(
+        "def f():\n    from cellkinetics.fit.run import fit\n    import cellkinetics.cli\n"
+    )
     assert layers(file) == {"fit", "cli"}
 
 

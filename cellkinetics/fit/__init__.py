@@ -1,1 +1,5 @@
-""""""
+"""Fits: sample a posterior, check it, keep it, read it back."""
+
+from cellkinetics.fit.run import FitResult, PriorView, build, fit, load_fit, priors
+
+__all__ = ["FitResult", "PriorView", "build", "fit", "load_fit", "priors"]

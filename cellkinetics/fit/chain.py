@@ -28,6 +28,9 @@ COLUMNS = {
 STATISTICS = (*COLUMNS, "failed")
 """``failed``: the trajectory ended where the log density or its gradient is not a number."""
 
+STARTS = 10
+"""Jittered points of which a chain starts at the most probable."""
+
 _FAILURES = tuple(f"error code: {code}" for code in (NAN_DENSITY, NAN_GRADIENT))
 
 
@@ -60,8 +63,7 @@ class Chain:
         compiled : Compiled
         settings : Settings
         seed : int
-        at : float array (parameter,), optional     where to start; default: the compiled start,
-                                                    jittered by U(-1, 1)
+        at : float array (parameter,), optional     where to start; default: see ``draw_start``
         """
         self._compiled = compiled
         self._taken = 0
@@ -106,7 +108,9 @@ class Chain:
         if not draws:
             return np.empty((0, len(STATISTICS) + size))
         count = draws[0].num_rows - self._taken
-        rows = _rows(draws[0].slice(self._taken, count), statistics[0].slice(self._taken, count), size)
+        rows = _rows(
+            draws[0].slice(self._taken, count), statistics[0].slice(self._taken, count), size
+        )
         self._taken += count
         return rows
 
@@ -131,6 +135,22 @@ def _rows(draws: Any, statistics: Any, size: int) -> Floats:
     )
 
 
+def draw_start(compiled: Compiled, seed: int) -> Floats:
+    """A dispersed starting point: the most probable of some points jittered by U(-1, 1).
+
+    One jittered point alone, as nutpie and PyMC take it, left 1 chain of 120 of a five-subject fit
+    in a mode of no weight (80 log units down); the best of ten left none.
+
+    Returns
+    -------
+    float array (parameter,)        unconstrained
+    """
+    rng = np.random.default_rng(seed)
+    points = compiled.start + rng.uniform(-1.0, 1.0, (STARTS, compiled.start.size))
+    density = [compiled.native(point)[0] for point in points]
+    return points[np.argmax(np.nan_to_num(density, nan=-np.inf))]
+
+
 def _with_start(compiled: Compiled, at: Floats | None) -> Any:
     """What nutpie samples from: a vector without names, and our own C functions."""
     from nutpie.compile_pymc import CompiledPyMCModel  # noqa: PLC0415  (heavy; loaded by then)
@@ -138,10 +158,7 @@ def _with_start(compiled: Compiled, at: Floats | None) -> Any:
     size = compiled.start.size
 
     def start(seed: int) -> Floats:
-        if at is not None:
-            return at
-        jitter = np.random.default_rng(seed).uniform(-1.0, 1.0, size)
-        return compiled.start + jitter
+        return draw_start(compiled, seed) if at is None else at
 
     return CompiledPyMCModel(
         dims={"x": ("unconstrained_parameter",)},

@@ -134,5 +134,3 @@ def prior_curves(joint: Joint, prior: xr.Dataset, folder: Path) -> list[Path]:
     if joint.study.simulated:
         label += " (SIMULATED data)"
     return curve_figures(joint, draws, folder, "prior", label, band="90 % interval of the prior")
-
-

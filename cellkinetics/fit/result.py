@@ -95,9 +95,7 @@ def assemble(joint: Joint, drawn: xr.DataTree, *, seed: int) -> xr.DataTree:
     )
 
 
-def _predictive(
-    joint: Joint, draws: Draws, pred: Floats, rng: np.random.Generator
-) -> xr.Dataset:
+def _predictive(joint: Joint, draws: Draws, pred: Floats, rng: np.random.Generator) -> xr.Dataset:
     keep = np.linspace(0, len(pred) - 1, min(PREDICTIVE_DRAWS, len(pred))).astype(int)
     thinned = Draws(draws.phi[keep], draws.error[keep], draws.log_factor[keep])
     readings = replicate(joint, thinned, pred[keep], rng)

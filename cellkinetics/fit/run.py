@@ -252,7 +252,10 @@ def summarise(
             }
             for a in obs.analytes
         ],
-        "left_out": obs.left_out.groupby(["analyte", "reason"]).size().reset_index(name="rows").to_dict("records"),
+        "left_out": obs.left_out.groupby(["analyte", "reason"])
+        .size()
+        .reset_index(name="rows")
+        .to_dict("records"),
         "interval": "90 % equal-tailed",
         "parameters": parameters.to_dict("records"),
         "shrinkage": shrinkage.to_dict("records"),

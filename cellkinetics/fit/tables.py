@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from cellkinetics.fit.convergence import ess_bulk, ess_tail, mcse_quantile, r_hat
 from cellkinetics.fit.draws import centres, natural, take_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats
@@ -53,7 +53,9 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
     declared = [q.name for q in joint.model.parameters]
     for i, q in sorted(enumerate(joint.estimated), key=lambda item: declared.index(item[1].name)):
         phi = group["mu"].to_numpy()[:, :, i]
-        bounds = to_natural(np.array([q.loc - 1.6449 * q.sd, q.loc + 1.6449 * q.sd]), q.scale, q.lower, q.upper)
+        bounds = to_natural(
+            np.array([q.loc - 1.6449 * q.sd, q.loc + 1.6449 * q.sd]), q.scale, q.lower, q.upper
+        )
         out.append(
             Quantity(
                 name=q.name,
@@ -144,8 +146,16 @@ def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
     publication stands behind the prior), contraction (1 - Var(posterior) / Var(prior) on the scale
     of the prior)
     """
+    found = quantities(joint, group)
+    stacked = np.stack([q.values for q in found], axis=-1)
+    measures = {
+        "mcse": mcse_quantile(stacked, 0.5),
+        "r_hat": r_hat(stacked),
+        "ess_bulk": ess_bulk(stacked),
+        "ess_tail": ess_tail(stacked),
+    }
     rows = []
-    for q in quantities(joint, group):
+    for i, q in enumerate(found):
         low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])
         rows.append(
             {
@@ -156,10 +166,7 @@ def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
                 "sd": q.values.std(ddof=1),
                 "q05": low,
                 "q95": high,
-                "mcse": float(az.mcse(q.values, method="median")),
-                "r_hat": float(az.rhat(q.values)),
-                "ess_bulk": float(az.ess(q.values, method="bulk")),
-                "ess_tail": float(az.ess(q.values, method="tail", prob=(0.05, 0.95))),
+                **{name: float(values[i]) for name, values in measures.items()},
                 "prior": q.prior,
                 "source": q.origin,
                 "assumption": q.assumed,

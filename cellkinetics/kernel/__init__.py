@@ -1,1 +1,1 @@
-""""""
+"""From a declared model to compiled code: predictions and their exact Jacobian."""

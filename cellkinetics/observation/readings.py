@@ -186,7 +186,9 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
         )
     table = pd.concat(parts)
     if table.empty:
-        raise SpecError("No sample is left for the likelihood; run 'cellkinetics check' on the fit.")
+        raise SpecError(
+            "No sample is left for the likelihood; run 'cellkinetics check' on the fit."
+        )
     order = [str(s) for s in study.subjects["subject"]]
     position_of = {s: i for i, s in enumerate(s for s in order if s in set(table["subject"]))}
     table["_subject"] = [position_of[s] for s in table["subject"]]

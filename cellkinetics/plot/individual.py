@@ -92,7 +92,9 @@ def individual_fits(
         for c, m, a in zip(COLOURS, MARKERS, analytes, strict=False)
     ]
     handles += [
-        Line2D([], [], color=INK, marker=BELOW, linestyle="", fillstyle="none", label="below limit"),
+        Line2D(
+            [], [], color=INK, marker=BELOW, linestyle="", fillstyle="none", label="below limit"
+        ),
         Line2D([], [], color=INK, linewidth=1.2, label="median"),
         Patch(color=INK, alpha=0.15, linewidth=0, label=band),
     ]

@@ -5,6 +5,7 @@ from functools import lru_cache
 from math import inf, isinf
 
 import numpy as np
+from generated import Generated
 
 from cellkinetics.catalogue import load_model
 from cellkinetics.declare import Model, Parameter
@@ -40,7 +41,7 @@ class Case:
     phi : float array (subject, parameter)
     constants : float array (subject, input)
     dosing : Dosing                 the reference dosing, and two later infusions
-    switches : float array (subject, switch)    when they happen, to the last bit as the kernel has it
+    switches : float array (subject, switch)    when they happen, to the last bit
     switches_phi : float array (subject, switch, parameter)
     """
 
@@ -86,7 +87,9 @@ def case_of(name: str) -> Case:
     constants = np.empty((SUBJECTS, len(model.inputs)))
     for j, q in enumerate(model.inputs):
         if isinf(q.default):
-            constants[:, j] = np.where(np.arange(SUBJECTS) % 3 == j, inf, rng.uniform(1, 15, SUBJECTS))
+            constants[:, j] = np.where(
+                np.arange(SUBJECTS) % 3 == j, inf, rng.uniform(1, 15, SUBJECTS)
+            )
         else:
             constants[:, j] = q.default * rng.uniform(0.8, 1.25, SUBJECTS)
     infusions = list(model.reference_dosing)
@@ -99,14 +102,13 @@ def case_of(name: str) -> Case:
 
 def switch_times(kernel: Kernel, phi: Floats, constants: Floats) -> tuple[Floats, Floats]:
     """Switch times (subject, switch) and their derivatives (subject, switch, parameter)."""
-    module, n, m = kernel.module, len(phi), phi.shape[1]
-    tau = np.zeros((n, module.N_SWITCHES + 1))
-    dtau = np.zeros((n, module.N_SWITCHES + 1, m + 1))
-    memory = np.zeros(module.N_MEMORY)
-    for s in range(n):
-        module.prepare(phi[s], constants[s], memory)
-        module.switch_times(memory, tau[s], dtau[s])
-    return tau[:, :-1], dtau[:, :-1, :-1]
+    none = np.zeros(kernel.module.N_SWITCHES)
+    found = []
+    for s in range(len(phi)):
+        subject = Generated(kernel.module)
+        subject.prepare(phi[s], constants[s], none)
+        found.append(subject.switch_times())
+    return np.array([tau for tau, _ in found]), np.array([dtau for _, dtau in found])
 
 
 def rows_at(case: Case, times: list[Floats]) -> Rows:
@@ -129,9 +131,7 @@ def random_times(case: Case, *, on_switches: bool, away: float = 0.0) -> list[Fl
     rng = np.random.default_rng(21)
     times = []
     for tau, dtau in zip(case.switches, case.switches_phi, strict=True):
-        t = np.concatenate(
-            [[0.0], rng.uniform(0, 30, 12), rng.uniform(30, case.model.horizon, 4)]
-        )
+        t = np.concatenate([[0.0], rng.uniform(0, 30, 12), rng.uniform(30, case.model.horizon, 4)])
         finite = np.isfinite(tau) & (tau >= 0)
         if on_switches:
             t = np.concatenate([t, tau[finite]])

@@ -36,9 +36,7 @@ def growth(**changes: Any) -> Model:
         ),
         initial=lambda p: {"cells_in_blood": p.k / p.fold},
         switches=lambda p: {"peak": p.t_max},
-        rhs=lambda t, y, p: {
-            "cells_in_blood": where(after("peak"), 0, p.rho) * y.cells_in_blood
-        },
+        rhs=lambda t, y, p: {"cells_in_blood": where(after("peak"), 0, p.rho) * y.cells_in_blood},
         observe=lambda y, p: {"seen": y.cells_in_blood},
     )
     return replace(whole, **changes)
@@ -197,9 +195,7 @@ def test_the_unit_of_a_derived_quantity_is_worked_out() -> None:
     stein = load_model("stein2019")
     assert check_units(stein) == []
     wrong = {"rho": lambda p: log(p.fold_expansion), "r_0": lambda p: p.c_max / p.fold_expansion}
-    found = check_units(
-        replace(stein, derived=lambda p: {name: f(p) for name, f in wrong.items()})
-    )
+    found = check_units(replace(stein, derived=lambda p: {name: f(p) for name, f in wrong.items()}))
     assert len(found) == 4, "both states, in rhs() and in solution()"
     assert all("rho" in sentence for sentence in found)
     assert max(len(sentence) for sentence in found) < 400

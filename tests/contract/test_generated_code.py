@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from contract_cases import case_of, forms_of, kernel_of, to_theta
+from generated import Generated
 
 from cellkinetics.catalogue import load_model, model_names
 from cellkinetics.kernel.layout import Floats
@@ -39,7 +40,7 @@ class Bench:
         rng = np.random.default_rng(seed)
         self.case = case_of(name)
         self.symbolic: Symbolic = trace(self.case.model)
-        self.module: Any = kernel_of(name, "closed" if closed else "ode").module
+        self.code = Generated(kernel_of(name, "closed" if closed else "ode").module, lane=seed)
         s = seed % len(self.case.phi)
         self.phi, self.constants = self.case.phi[s], self.case.constants[s]
         self.n, self.m = len(self.case.model.states), len(self.phi)
@@ -49,11 +50,7 @@ class Bench:
         # Values and sensitivities of the states on their own scale, at random.
         self.z = np.where(self.positive, rng.normal(1, 2, self.n), rng.uniform(0, 50, self.n))
         self.s = rng.standard_normal((self.n, self.m))
-        self.memory = np.zeros(self.module.N_MEMORY)
-        self.module.prepare(self.phi, self.constants, self.memory)
-        first = self.module.FIRST_FLAG
-        self.memory[first : first + len(self.flags)] = self.flags
-        self.module.segment(self.memory)
+        self.code.prepare(self.phi, self.constants, self.flags)
 
     def vector(self) -> Floats:
         """States and sensitivities as the kernel carries them."""
@@ -97,8 +94,7 @@ def assert_same(found: Floats | float, wanted: Floats | float) -> None:
 def test_right_hand_side(name: str, seed: int) -> None:
     bench = Bench(name, closed=False, seed=seed)
     assert bench.symbolic.rhs is not None
-    found = np.empty(bench.n * (1 + bench.m))
-    bench.module.rhs(bench.t, bench.vector(), bench.memory, found)
+    found = bench.code.rates(bench.t, bench.vector())
     gradients = found[bench.n :].reshape(bench.n, bench.m)
     for i, (state, expression) in enumerate(bench.symbolic.rhs.items()):
         rate = expression / bench.symbolic.states[state] if bench.positive[i] else expression
@@ -111,14 +107,10 @@ def test_right_hand_side(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_initial_states_and_infusions(name: str, seed: int) -> None:
     bench = Bench(name, closed=False, seed=seed)
-    start = np.zeros(bench.n * (1 + bench.m))
-    bench.module.initial(bench.memory, start)
-    infused = start.copy()
-    bench.module.infuse(CELLS_GIVEN, bench.memory, infused)
     names = list(bench.symbolic.states)
     for found, expressions in (
-        (start, bench.symbolic.initial),
-        (infused - start, bench.symbolic.infuse),
+        (bench.code.initial(), bench.symbolic.initial),
+        (bench.code.infused(CELLS_GIVEN), bench.symbolic.infuse),
     ):
         gradients = found[bench.n :].reshape(bench.n, bench.m)
         for i, state in enumerate(names):
@@ -132,12 +124,11 @@ def test_initial_states_and_infusions(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_switch_times(name: str, seed: int) -> None:
     bench = Bench(name, closed="closed" in forms_of(load_model(name)), seed=seed)
-    tau, dtau = np.zeros(bench.module.N_SWITCHES + 1), np.zeros((9, bench.m + 1))
-    bench.module.switch_times(bench.memory, tau, dtau)
+    tau, dtau = bench.code.switch_times()
     for i, expression in enumerate(bench.symbolic.switches.values()):
         value, gradient = bench.both(expression)
         assert_same(tau[i], value)
-        assert_same(dtau[i, :-1], gradient)
+        assert_same(dtau[i], gradient)
 
 
 @EVERY_MODEL
@@ -145,13 +136,12 @@ def test_switch_times(name: str, seed: int) -> None:
 def test_observables(name: str, seed: int) -> None:
     for form in forms_of(load_model(name)):
         bench = Bench(name, closed=form == "closed", seed=seed)
-        read, jac = np.zeros(1), np.zeros((1, bench.m))
         for o, q in enumerate(bench.case.model.observables):
-            bench.module.observe(o, bench.vector(), bench.memory, 0, read, jac)
+            read, jac = bench.code.observed(o, bench.vector())
             after = np.log if q.positive else lambda v: v
             value, gradient = bench.both(bench.symbolic.observe[q.name], after)
-            assert_same(read[0], value)
-            assert_same(jac[0], gradient)
+            assert_same(read, value)
+            assert_same(jac, gradient)
 
 
 @WITH_CLOSED_FORM
@@ -159,8 +149,7 @@ def test_observables(name: str, seed: int) -> None:
 def test_closed_form(name: str, seed: int) -> None:
     bench = Bench(name, closed=True, seed=seed)
     assert bench.symbolic.solution is not None
-    found = np.zeros(bench.n * (1 + bench.m))
-    bench.module.states_at(bench.t, bench.memory, found)
+    found = bench.code.states_at(bench.t)
     for i, expression in enumerate(bench.symbolic.solution.values()):
         value, gradient = bench.both(expression, np.log if bench.positive[i] else lambda v: v)
         assert_same(found[i], value)

@@ -1,5 +1,7 @@
 """Small models with known answers, and ways to run a kernel's text that no user has."""
 
+import math
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -32,8 +34,8 @@ def model(name: str, **fields: Any) -> Model:
     )
 
 
-# Growth until a peak, then decline: a switch at a logit parameter, a rate on the identity scale,
-# three observables (homogeneous, positive, natural), a closed form.
+# Growth until a peak, then decline: a switch at a parameter on the identity scale, a rate on the
+# logit scale, three observables (homogeneous, positive, natural), a closed form.
 def peak_rhs(t: Expression, y: Named, p: Named) -> Equations:
     return {"level": where(after("peak"), -p.alpha, p.rho) * y.level}
 
@@ -55,8 +57,8 @@ PEAK = model(
     parameters=(
         parameter("c_0", "cells/uL", 2.0),
         parameter("rho", "1/day", 0.9),
-        parameter("t_peak", "day", 6.0, scale="logit", lower=2.0, upper=15.0),
-        parameter("alpha", "1/day", 0.2, scale="identity"),
+        parameter("t_peak", "day", 6.0, scale="identity"),
+        parameter("alpha", "1/day", 0.2, scale="logit", lower=0.01, upper=2.0),
     ),
     initial=lambda p: {"level": p.c_0},
     switches=lambda p: {"peak": p.t_peak},
@@ -218,9 +220,18 @@ def ragged_dosing(given: list[list[tuple[float, float]]]) -> Dosing:
 
 
 def uncompiled(source: str) -> SimpleNamespace:
-    """A kernel's module run as plain Python: for variants that need no compilation."""
+    """A kernel's module run as plain Python: for variants that need no compilation.
+
+    What works on the bits of a number in compiled code is the function that it stands for.
+    """
     space: dict[str, Any] = {}
-    exec(compile(source.replace("@njit(**OPTIONS)\n", ""), "<kernel>", "exec"), space)  # noqa: S102
+    exec(compile(re.sub(r"@njit\(.*\)\n", "", source), "<kernel>", "exec"), space)
+    space.update(
+        exp_=lambda x: math.exp(min(max(x, -708.0), 709.0)),
+        log_=math.log,
+        about_inverse=lambda x: 1.0 / x,
+        about_power=pow,
+    )
     return SimpleNamespace(**space)
 
 

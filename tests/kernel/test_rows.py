@@ -35,8 +35,8 @@ def solve(phi: Floats, rows: Rows, form: Form = "ode", threads: int = 1) -> Solu
 
 def level(phi: Floats, t: float) -> float:
     """The level by hand."""
-    c_0, rho, alpha = np.exp(phi[0]), np.exp(phi[1]), phi[3]
-    t_peak = 2.0 + 13.0 / (1.0 + np.exp(-phi[2]))
+    c_0, rho, t_peak = np.exp(phi[0]), np.exp(phi[1]), phi[2]
+    alpha = 0.01 + 1.99 / (1.0 + np.exp(-phi[3]))
     return float(c_0 * np.exp(rho * min(t, t_peak) - alpha * max(t - t_peak, 0.0)))
 
 
@@ -85,7 +85,10 @@ def test_two_threads_give_what_one_gives() -> None:
     phi = some(23)
     rng = np.random.default_rng(6)
     asked = [
-        sorted((float(t), int(o)) for t, o in zip(rng.uniform(0, 40, n), rng.integers(0, 4, n)))
+        sorted(
+            (float(t), int(o))
+            for t, o in zip(rng.uniform(0, 40, n), rng.integers(0, 4, n), strict=True)
+        )
         for n in rng.integers(0, 9, 23)
     ]
     rows = ragged_rows(asked)
@@ -109,9 +112,7 @@ def test_only_the_wanted_parameters_are_differentiated() -> None:
     phi = to_phi(PEAK)
     order = [names(PEAK).index(name) for name in wanted]
     rows = ragged_rows(ASKED[:1])
-    out = some_of_them(
-        phi[order][None, :], np.array([[0.9, 0.2]]), regular_dosing((), 1), rows
-    )
+    out = some_of_them(phi[order][None, :], np.array([[0.9, 0.2]]), regular_dosing((), 1), rows)
     every = solve(phi[None, :], rows, "closed")
     np.testing.assert_allclose(out.pred, every.pred, rtol=1e-12)
     np.testing.assert_allclose(out.jac, every.jac[:, order], rtol=1e-12, atol=1e-14)

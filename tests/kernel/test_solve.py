@@ -92,7 +92,10 @@ def test_a_subject_that_fails_is_nan_with_a_status_that_is_explained() -> None:
     ("arguments", "message"),
     [
         ({"parameters": {"cmax": 1e4}}, r"'cmax' is not a parameter.*Did you mean 'c_max'\?"),
-        ({"parameters": {"c_max": [1.0, 2.0], "beta": [1.0, 2.0, 3.0]}}, r"'c_max' has shape \(2,\)"),
+        (
+            {"parameters": {"c_max": [1.0, 2.0], "beta": [1.0, 2.0, 3.0]}},
+            r"'c_max' has shape \(2,\)",
+        ),
         ({"times": [-1.0, 2.0]}, r"time -1 is before the first infusion \(day 0\)"),
         ({"times": [np.nan]}, "times must be finite"),
         ({"infusions": [(0.0, 1e8)]}, "dose does nothing in this model"),

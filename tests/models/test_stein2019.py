@@ -30,8 +30,7 @@ def patients(count: int, seed: int, spread: dict[str, float]) -> dict[str, Float
     """Parameters of virtual patients, with the given SDs on the log scale."""
     rng = np.random.default_rng(seed)
     return {
-        name: TYPICAL[name] * np.exp(sd * rng.standard_normal(count))
-        for name, sd in spread.items()
+        name: TYPICAL[name] * np.exp(sd * rng.standard_normal(count)) for name, sd in spread.items()
     }
 
 
