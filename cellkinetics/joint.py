@@ -6,6 +6,7 @@ computed from the draws afterwards, not in the graph.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -27,6 +28,9 @@ from cellkinetics.observation import (
 from cellkinetics.population import Omega, Population, Typical, make_population
 from cellkinetics.spec import FitSpec
 from cellkinetics.study.study import Study
+
+type Tensor = Any
+"""A PyTensor variable; PyTensor's own types are partial."""
 
 CENTRED_ABOVE = 4.0
 """A subject's deviation is sampled centred where the data say this much more than the prior."""
@@ -254,7 +258,7 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
     return model
 
 
-def _typical_values(joint: Joint) -> pt.TensorVariable:
+def _typical_values(joint: Joint) -> Tensor:
     estimated = joint.estimated
     everyone = joint.population.typical
     free = pm.Normal(
@@ -271,7 +275,7 @@ def _typical_values(joint: Joint) -> pt.TensorVariable:
     return pool[np.array([position[q.name] for q in everyone])]
 
 
-def _covariate_shift(joint: Joint) -> pt.TensorVariable | None:
+def _covariate_shift(joint: Joint) -> Tensor | None:
     """What covariates add to phi, (subject, parameter), or None."""
     effects = joint.population.effects
     if not effects:
@@ -290,10 +294,10 @@ def _covariate_shift(joint: Joint) -> pt.TensorVariable | None:
     return (columns * coefficient) @ pt.as_tensor_variable(onto)
 
 
-def _correlated(joint: Joint, eta: pt.TensorVariable) -> pt.TensorVariable:
+def _correlated(joint: Joint, eta: Tensor) -> Tensor:
     """Correlate the first columns of eta by an LKJ prior, where a fit asks for it."""
     k = len(joint.population.correlated)
-    if k < 2:  # noqa: PLR2004
+    if k < 2:
         return eta
     # PyMC's LKJCorr is the Cholesky factor of a correlation matrix, not the matrix.
     root = pm.LKJCorr("correlation_root", n=k, eta=joint.population.lkj)
@@ -303,7 +307,7 @@ def _correlated(joint: Joint, eta: pt.TensorVariable) -> pt.TensorVariable:
     return pt.concatenate([mixed, eta[:, k:]], axis=1)
 
 
-def _log_calibration(joint: Joint) -> pt.TensorVariable | None:
+def _log_calibration(joint: Joint) -> Tensor | None:
     """Log calibration factor of every row, or None where there is none."""
     obs = joint.observations
     if not obs.calibrations:
@@ -329,9 +333,9 @@ def _log_calibration(joint: Joint) -> pt.TensorVariable | None:
 
 def _likelihood(
     joint: Joint,
-    phi: pt.TensorVariable,
-    error: pt.TensorVariable,
-    factor: pt.TensorVariable | None,
+    phi: Tensor,
+    error: Tensor,
+    factor: Tensor | None,
 ) -> None:
     obs = joint.observations
     data = {
@@ -354,7 +358,7 @@ def _likelihood(
             "row_log": obs.pred_is_log,
         }.items()
     }
-    pred, _, _ = KernelOp(joint.kernel)(
+    outputs: Any = KernelOp(joint.kernel)(
         phi,
         data["constants"],
         data["infusion_start"],
@@ -366,6 +370,7 @@ def _likelihood(
         np.float64(joint.spec.kernel.rtol),
         np.int64(joint.spec.kernel.max_steps),
     )
+    pred: Tensor = outputs[0]
     total = data["row_offset"] if factor is None else data["row_offset"] + factor
     if obs.pred_is_log.all():
         pred = pred + total
@@ -379,7 +384,7 @@ def _likelihood(
     b_at = np.array([x.b for x in obs.analytes])[obs.analyte] % (last + 1)
     a, b = pool[pm.Data("row_a", a_at)], pool[pm.Data("row_b", b_at)]
 
-    def logp(value: pt.TensorVariable, pred, a, b) -> pt.TensorVariable:  # type: ignore[no-untyped-def]
+    def logp(value: Tensor, pred, a, b) -> Tensor:  # type: ignore[no-untyped-def]
         return log_density_rows(
             pred,
             a,

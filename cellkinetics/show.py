@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cellkinetics.card import equations, parameter_rows
 from cellkinetics.catalogue import load_model, model_names
+from cellkinetics.declare import Observable, State
 from cellkinetics.published import reproduce
 from cellkinetics.study import Finding, findings_to_json
 
@@ -94,7 +95,8 @@ def print_card(name: str, *, as_json: bool) -> None:
         joint = " " if section in {"infusion", "switch"} else " = "
         console.print(f"  {section:9} {escape(left)}{joint}{escape(right)}", soft_wrap=True)
     console.print("\n[bold]States and readings[/]")
-    for q in (*model.states, *model.observables):
+    quantities: tuple[State | Observable, ...] = (*model.states, *model.observables)
+    for q in quantities:
         console.print(f"  {q.name}, {q.unit}: {escape(q.meaning)}")
     for i in model.inputs:
         console.print(f"  input {i.name}, {i.unit}: {escape(i.meaning)}")

@@ -77,14 +77,14 @@ def check_fit(folder: Path) -> list[Finding]:
         load_model(spec.model),
         spec,
     )
-    for analyte, count in observations.unused.items():
+    for unused, count in observations.unused.items():
         findings.append(
             finding(
                 "analyte-not-fitted",
                 "fit",
                 file="fit.toml",
-                came=f"{count} rows of analyte '{analyte}' that this fit does not use",
-                cure=f"To use them, add [analytes.{analyte}].",
+                came=f"{count} rows of analyte '{unused}' that this fit does not use",
+                cure=f"To use them, add [analytes.{unused}].",
             )
         )
     left = observations.left_out

@@ -65,8 +65,7 @@ def mcse_quantile(x: Floats, probability: float) -> Floats:
     flat = np.sort(x.reshape(-1, x.shape[2]), axis=0)
     size = len(flat)
     low, high = (
-        betaincinv(ess * probability + 1, ess * (1 - probability) + 1, p) * size - 1
-        for p in ONE_SD
+        betaincinv(ess * probability + 1, ess * (1 - probability) + 1, p) * size - 1 for p in ONE_SD
     )
     first = np.floor(np.fmax(low, 0)).astype(np.int64)
     last = np.ceil(np.fmin(high, size - 1)).astype(np.int64)

@@ -34,7 +34,10 @@ INPUTS = (
 )
 
 
-class KernelOp(Op):  # type: ignore[misc]
+type AnyVariable = Variable[Any, Any]
+
+
+class KernelOp(Op):
     """phi, constants, infusions and rows to (pred, jac, status).
 
     Inputs as in ``INPUTS``: phi (subject, parameter), constants (subject, constant), the three
@@ -54,7 +57,7 @@ class KernelOp(Op):  # type: ignore[misc]
         """The compiled function."""
         return load_kernel(self.source).solve
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Build the node; see the class for the inputs."""
         if len(inputs) != len(INPUTS):
             raise ValueError(f"KernelOp takes {len(INPUTS)} inputs, got {len(inputs)}")
@@ -62,7 +65,7 @@ class KernelOp(Op):  # type: ignore[misc]
         outputs = [pt.dvector("pred"), pt.dmatrix("jac"), pt.lvector("status")]
         return Apply(self, variables, outputs)
 
-    def perform(self, node: Apply, inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
         """Run the kernel from Python."""
         phi, const, *rest, rtol, max_steps = inputs
         rows = len(rest[4])
@@ -84,10 +87,10 @@ class KernelOp(Op):  # type: ignore[misc]
 
     def pullback(
         self,
-        inputs: Sequence[Variable],
-        outputs: Sequence[Variable],
-        cotangents: Sequence[Variable],
-    ) -> list[Variable]:
+        inputs: Sequence[AnyVariable],
+        outputs: Sequence[AnyVariable],
+        cotangents: Sequence[AnyVariable],
+    ) -> list[AnyVariable]:
         """Contract the cotangent of pred with the Jacobian; nothing flows through jac or status."""
         disconnected = [DisconnectedType()() for _ in inputs[1:]]
         if isinstance(cotangents[0].type, DisconnectedType):
@@ -109,17 +112,17 @@ def _typed(name: str, dtype: str, dimensions: int, value: Any) -> Variable:
     return variable if variable.dtype == dtype else pt.cast(variable, dtype)
 
 
-class SumRowsBySubject(Op):  # type: ignore[misc]
+class SumRowsBySubject(Op):
     """sum over the rows r of each subject of weight[r] * jac[r, :]."""
 
     __props__ = ()
 
-    def make_node(self, weight: Any, jac: Any, start: Any) -> Apply:
+    def make_node(self, weight: Any, jac: Any, start: Any) -> Apply[Any]:
         """Build the node."""
         inputs = [pt.as_tensor_variable(x) for x in (weight, jac, start)]
         return Apply(self, inputs, [pt.dmatrix()])
 
-    def perform(self, node: Apply, inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
         """Run from Python."""
         outputs[0][0] = _sum_rows(*inputs)
 
@@ -127,7 +130,7 @@ class SumRowsBySubject(Op):  # type: ignore[misc]
 sum_rows_by_subject = SumRowsBySubject()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
     out = np.zeros((len(start) - 1, jac.shape[1]))
     for s in range(len(start) - 1):
@@ -137,16 +140,16 @@ def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
     return out
 
 
-@register_funcify_and_cache_key(SumRowsBySubject)  # type: ignore[untyped-decorator]
+@register_funcify_and_cache_key(SumRowsBySubject)
 def _numba_sum_rows(op: SumRowsBySubject, **_: Any) -> tuple[Any, str]:
     return _sum_rows, "cellkinetics-sum-rows-1"
 
 
-@register_funcify_and_cache_key(KernelOp)  # type: ignore[untyped-decorator]
+@register_funcify_and_cache_key(KernelOp)
 def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
     solve = op.solve
 
-    @njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+    @njit(nogil=True, error_model="numpy")
     def kernel_op(  # type: ignore[no-untyped-def]
         phi, const, inf_start, inf_time, inf_cells, row_start, row_time, row_obs, rtol, max_steps
     ):

@@ -142,7 +142,7 @@ def _log_of(values: tuple[sp.Expr, ...], logs: tuple[bool, ...]) -> tuple[sp.Exp
 
 
 def _over(rate: sp.Expr, state: sp.Symbol) -> sp.Expr:
-    """rate / state, divided term by term so that the state cancels where it can."""
+    """Rate / state, divided term by term so that the state cancels where it can."""
     if isinstance(rate, sp.Add):
         return sp.Add(*(term / state for term in rate.args))
     return rate / state

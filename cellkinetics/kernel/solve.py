@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from cellkinetics.catalogue import load_model
-from cellkinetics.declare import Model
+from cellkinetics.declare import Model, Observable, State
 from cellkinetics.errors import ModelError, did_you_mean
 from cellkinetics.kernel.compiled import MAX_STEPS, RTOL, STATUS, Form, build_kernel
 from cellkinetics.kernel.layout import (
@@ -86,7 +86,8 @@ def solve(
     )
     values = np.empty((len(subjects), len(when), len(kernel.outputs)))
     values[:, order, :] = out.pred.reshape(len(subjects), len(when), -1)
-    declared = {q.name: q for q in (*model.observables, *model.states)}
+    quantities: tuple[Observable | State, ...] = (*model.observables, *model.states)
+    declared = {q.name: q for q in quantities}
     variables = {
         name: (
             ("subject", "time"),

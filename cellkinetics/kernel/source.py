@@ -151,7 +151,7 @@ def _switches(scaled: Scaled, memory: Memory) -> Body:
 
 
 def _rhs(scaled: Scaled, memory: Memory) -> Body:
-    """f and J S + df/dphi of every lane, in one loop: the compiler does eight subjects at once."""
+    """F and J S + df/dphi of every lane, in one loop: the compiler does eight subjects at once."""
     n, m = len(scaled.rhs), len(scaled.wrt)
     names = {y: sp.Symbol(f"y{i}") for i, y in enumerate(scaled.symbolic.states.values())}
     names[TIME] = sp.Symbol("t[l]")
