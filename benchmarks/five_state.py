@@ -1,7 +1,6 @@
 """The five-state benchmark problem, declared as a model of this package."""
 
 from cellkinetics.declare import Equations, Expression, Model, Named, Observable, Parameter, State
-
 from problem import CAPACITY, INITIAL, STATES, SUSCEPTIBILITY, TYPICAL
 
 NAMES = ("rho", "k_a", "alpha", "k", "beta", "g", "kill", "k_e")

@@ -127,13 +127,18 @@ class CorrelationSpec(Section):
 
 
 class SamplerSpec(Section):
-    """How the posterior is drawn."""
+    """How the posterior is drawn.
+
+    ``adaptation`` is nutpie's mass matrix: ``low_rank`` follows correlations and pays off in small
+    posteriors; its updates are dear in large ones, where ``auto`` takes ``diag``.
+    """
 
     draws: Annotated[int, Field(ge=100)] = 1000
     tune: Annotated[int, Field(ge=100)] = 500
     chains: Annotated[int, Field(ge=4)] = 4
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     maxdepth: Annotated[int, Field(ge=4, le=15)] = 10
+    adaptation: Literal["auto", "low_rank", "diag", "draw_diag"] = "auto"
 
 
 class KernelSpec(Section):

@@ -181,6 +181,7 @@ MODEL = Model(
             name="f_b",
             unit="1",
             typical=0.0079,
+            scale="logit",
             omega=0.8,
             rse=0.5,
             symbol=r"F_B",

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from cellkinetics.kernel.compiled import build_kernel
 from cellkinetics.kernel.layout import regular_dosing, regular_rows
-
 from five_state import MODEL, NAMES
 from peers.clock import peak_megabytes, seconds
 from problem import STATES, TIMES, Problem, above_floor

@@ -9,13 +9,14 @@ import numpy as np
 import nutpie
 import pymc as pm
 import pytensor.tensor as pt
+
 from cellkinetics.catalogue import load_model
 from cellkinetics.declare import Model
 from cellkinetics.kernel.compiled import MAX_STEPS, Kernel, build_kernel
 from cellkinetics.kernel.density_op import log_density_rows
 from cellkinetics.kernel.layout import Rows, ragged_start, regular_dosing
 from cellkinetics.kernel.op import KernelOp
-
+from peers.clock import cpu_seconds
 from posterior import BLOCKS, ODE_TOLERANCE, Posterior, flat, load, save
 
 # Our names of the posterior's parameters, in its order. An infusion of V cells makes E(0) = f.
@@ -112,7 +113,7 @@ def prepare(*, threads: int, problem: str) -> dict[str, Callable[..., Any]]:
         def start(_: int) -> np.ndarray:
             return flat(posterior.start(1000 * seed + next(starts)))
 
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), cpu_seconds()
         trace = nutpie.sample(
             dataclasses.replace(compiled, initial_point_func=start),
             draws=draws,
@@ -123,10 +124,11 @@ def prepare(*, threads: int, problem: str) -> dict[str, Callable[..., Any]]:
             target_accept=target,
             progress_bar=False,
         )
-        took = time.perf_counter() - started
+        took, used = time.perf_counter() - started, cpu_seconds() - cpu
         save(path, {name: trace.posterior[name].values for name in BLOCKS})
         return {
             "seconds": took,
+            "cpu_seconds": used,
             "steps": float(trace.sample_stats.n_steps.sum()),
             "divergences": float(trace.sample_stats.diverging.sum()),
         }

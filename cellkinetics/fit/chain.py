@@ -120,7 +120,7 @@ class Chain:
 
 
 def _rows(draws: Any, statistics: Any, size: int) -> Floats:
-    import pyarrow as pa  # noqa: PLC0415  (comes with nutpie, loaded by then)
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415  (loaded by nutpie)
 
     columns = [pa.array(statistics.column(name)) for name in COLUMNS.values()]
     messages = pa.array(statistics.column("divergence_message")).to_pylist()
@@ -148,7 +148,8 @@ def draw_start(compiled: Compiled, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     points = compiled.start + rng.uniform(-1.0, 1.0, (STARTS, compiled.start.size))
     density = [compiled.native(point)[0] for point in points]
-    return points[np.argmax(np.nan_to_num(density, nan=-np.inf))]
+    best: Floats = points[np.argmax(np.nan_to_num(density, nan=-np.inf))]
+    return best
 
 
 def _with_start(compiled: Compiled, at: Floats | None) -> Any:

@@ -1,4 +1,4 @@
-"""From a ``pm.Model`` to functions that a sampler can call: log density, start, constrained values."""
+"""From a ``pm.Model`` to what a sampler calls: log density, start, constrained values."""
 
 import importlib
 import sys
@@ -6,27 +6,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from pymc.initial_point import make_initial_point_expression
 from pymc.pytensorf import replace_rng_nodes
-from pytensor.compile.mode import Mode
+from pytensor.compile.maker import function
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.gradient import grad
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 
 from cellkinetics.errors import FitError
+from cellkinetics.fit.constrain import PYTHON, constrain_function
 from cellkinetics.fit.fingerprint import graph_key
 from cellkinetics.fit.native import Native, make_native
 from cellkinetics.kernel.layout import Floats
-
-PYTHON = Mode(linker="py", optimizer=None)
-"""Evaluates a graph as it is, by each op's Python code: nothing to compile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +96,7 @@ def compile_model(model: pm.Model) -> Compiled:
         free=tuple(rv.name for rv in model.free_RVs),
         dims={k: tuple(v) for k, v in model.named_vars_to_dims.items()},
         coords=_coords(model),
-        constrain=_constrain(model, values, shapes),
+        constrain=constrain_function(model, shapes),
         key=key,
         seconds=time.perf_counter() - began,
     )
@@ -137,8 +135,8 @@ def _start(model: pm.Model) -> list[np.ndarray]:
         default_strategy="support_point",
         return_transformed=True,
     )
-    function = pytensor.function([], replace_rng_nodes(expression), mode=PYTHON)
-    return [np.asarray(p, dtype=np.float64) for p in function()]
+    evaluate = function([], replace_rng_nodes(expression), mode=PYTHON)
+    return [np.asarray(p, dtype=np.float64) for p in evaluate()]
 
 
 def _compile_graph(
@@ -153,16 +151,16 @@ def _compile_graph(
     if not model.check_bounds:
         rewrites.append("local_remove_check_parameter")
     logp = rewrite_graph(logp, include=rewrites)
-    slopes = pt.concatenate([pt.as_tensor(g).ravel() for g in pt.grad(logp, values)])
+    slopes: Any = [pt.as_tensor(g).flatten() for g in cast(list[Any], grad(logp, values))]
     x, parts = _joined(values, shapes)
     arguments = [v.type(name=v.name) for v in data]
     replacements = {**parts, **dict(zip(data, arguments, strict=True))}
-    outputs = clone_replace([logp, slopes], replacements)
+    outputs = clone_replace([logp, pt.join(0, *slopes)], replacements)
     with model:
-        function = pm.pytensorf.compile(
+        compiled = pm.pytensorf.compile(
             [x, *arguments], outputs, mode="NUMBA", on_unused_input="ignore"
         )
-    return function.vm.jit_fn
+    return compiled.vm.jit_fn
 
 
 def _joined(values: list[Any], shapes: list[tuple[int, ...]]) -> tuple[Any, dict[Any, Any]]:
@@ -175,37 +173,6 @@ def _joined(values: list[Any], shapes: list[tuple[int, ...]]) -> tuple[Any, dict
         for value, shape, low, high in zip(values, shapes, edges[:-1], edges[1:], strict=True)
     }
     return x, parts
-
-
-def _constrain(
-    model: pm.Model, values: list[Any], shapes: list[tuple[int, ...]]
-) -> Callable[[Floats], dict[str, np.ndarray]]:
-    """Free variables and deterministics of many unconstrained points at once."""
-    wanted = [v for v in model.unobserved_value_vars if v.name in _reported(model)]
-    batches = [
-        pt.tensor(shape=(None, *s), dtype=v.dtype) for v, s in zip(values, shapes, strict=True)
-    ]
-    outputs = vectorize_graph(wanted, dict(zip(values, batches, strict=True)))
-    function = pytensor.function(batches, outputs, mode=PYTHON, on_unused_input="ignore")
-    sizes = [int(np.prod(shape)) for shape in shapes]
-
-    def constrain(x: Floats) -> dict[str, np.ndarray]:
-        parts = np.split(x, np.cumsum(sizes)[:-1], axis=1)
-        inputs = [
-            p.reshape((len(x), *s)).astype(v.dtype)
-            for p, s, v in zip(parts, shapes, values, strict=True)
-        ]
-        results = function(*inputs)
-        return {
-            v.name: np.broadcast_to(r, (len(x), *r.shape[r.ndim - v.ndim :]))
-            for v, r in zip(wanted, results, strict=True)
-        }
-
-    return constrain
-
-
-def _reported(model: pm.Model) -> list[str]:
-    return [v.name for v in model.unobserved_RVs]
 
 
 def _scalar_names(values: list[Any], shapes: list[tuple[int, ...]]) -> list[str]:

@@ -70,17 +70,18 @@ def mcse_quantile(x: Floats, probability: float) -> Floats:
     first = np.floor(np.fmax(low, 0)).astype(np.int64)
     last = np.ceil(np.fmin(high, size - 1)).astype(np.int64)
     column = np.arange(x.shape[2])
-    return (flat[last, column] - flat[first, column]) / 2
+    error: Floats = (flat[last, column] - flat[first, column]) / 2
+    return error
 
 
 def e_bfmi(energy: Floats) -> Floats:
-    """Bayesian fraction of missing information of each chain, (chain,), from energy (chain, draw)."""
+    """Bayesian fraction of missing information, (chain,), from the energy (chain, draw)."""
     change: Floats = np.square(np.diff(energy, axis=1)).mean(axis=1)
     return change / energy.var(axis=1, ddof=1)
 
 
 def _split(x: Floats) -> Floats:
-    """Halves of the chains, (quantity, half chain, draw): the draws of one quantity lie together."""
+    """Halves of the chains, (quantity, half, draw): the draws of a quantity lie together."""
     half = x.shape[1] // 2
     return np.ascontiguousarray(np.concatenate([x[:, :half], x[:, -half:]]).transpose(2, 0, 1))
 
@@ -105,7 +106,8 @@ def _plain_r_hat(x: Floats) -> Floats:
     within = x.var(axis=2, ddof=1).mean(axis=1)
     between = draws * x.mean(axis=2).var(axis=1, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.sqrt((between / within + draws - 1) / draws)
+        out: Floats = np.sqrt((between / within + draws - 1) / draws)
+    return out
 
 
 def _ess(x: Floats) -> Floats:

@@ -15,8 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 import cloudpickle
-import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.configdefaults import config
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
 from pytensor.graph.utils import Scratchpad
@@ -26,7 +26,7 @@ _FLAGS = ("floatX", "numba__fastmath", "numba__vectorize_target")
 _VERSIONED = {"pymc", "pytensor"}  # op packages whose version says what their code is
 
 
-def graph_key(graph: Sequence[Variable], *extra: str) -> str:
+def graph_key(graph: Sequence[Variable[Any, Any]], *extra: str) -> str:
     """Name a graph so that the name can stand for the machine code made from it.
 
     The name changes with the graph's structure, types and constants, with the versions of what
@@ -71,7 +71,10 @@ class _GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, Op):
             self.modules.add(type(obj).__module__)
             if hasattr(obj, "__props__"):
-                return _made, (_class_name(obj), obj._props())
+                return _made, (
+                    _class_name(obj),
+                    tuple(getattr(obj, name) for name in obj.__props__),
+                )
         elif isinstance(obj, Variable) and "__reduce_ex__" not in obj.__dict__:
             hidden = {"auto_name", "tag", "_fn_cache"}  # auto_name counts what the process built
             state = {k: v for k, v in obj.__dict__.items() if k not in hidden}
@@ -91,7 +94,7 @@ def _class_name(obj: object) -> str:
 def _surroundings() -> Iterable[str]:
     yield platform.python_version()
     yield from (f"{name} {version(name)}" for name in _PACKAGES)
-    yield from (f"{flag} {getattr(pytensor.config, flag, None)}" for flag in _FLAGS)
+    yield from (f"{flag} {getattr(config, flag, None)}" for flag in _FLAGS)
 
 
 def _sources(modules: Iterable[str]) -> Iterable[str]:

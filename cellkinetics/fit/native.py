@@ -21,7 +21,7 @@ from numba import cfunc, types
 from numba.core.caching import FunctionCache
 from numba.core.cpu import CPUContext
 from numba.core.errors import NumbaWarning
-from numba.core.typing import Context
+from numba.core.typing.context import Context
 
 from cellkinetics.kernel.cache import load_kernel
 from cellkinetics.kernel.layout import Floats
@@ -32,7 +32,7 @@ NAN_DENSITY = 5
 NAN_GRADIENT = 3
 """The same where only the gradient is not finite."""
 
-_DOUBLES = types.CPointer(types.double)
+_DOUBLES: Any = types.CPointer(types.double)
 _LOG_DENSITY = types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, types.voidptr)
 _EXPAND = types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, types.voidptr)
 _C_LOG_DENSITY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
@@ -129,7 +129,7 @@ def make_native(
     """
     owned = tuple(np.array(a, order="C") for a in arrays)
     table = np.array([n for a in owned for n in (a.ctypes.data, *a.shape)] or [0], dtype=np.int64)
-    module = load_kernel(_source(key, size, owned))
+    module: Any = load_kernel(_source(key, size, owned))
     log_density = _load(module.log_density, _LOG_DENSITY)
     cached = log_density is not None
     if log_density is None:
@@ -144,11 +144,12 @@ def _compile(function: Callable[..., int], signature: Any) -> Function:
         # Code with addresses of this process in it: it works here, the next process compiles anew.
         warnings.filterwarnings("ignore", message=".*Cannot cache compiled", category=NumbaWarning)
         compiled = cfunc(signature, cache=True)(function)
-    return _load(function, signature) or Function(compiled.address, compiled)
+    return _load(function, signature) or Function(int(compiled.address or 0), compiled)
 
 
 def _load(function: Callable[..., int], signature: Any) -> Function | None:
-    result = FunctionCache(function).load_overload(signature, CPUContext(Context()))
+    cache, context = FunctionCache(function), CPUContext(Context())
+    result: Any = cache.load_overload(signature, context)
     if result is None:
         return None
     address = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)

@@ -48,7 +48,8 @@ class Plan:
 
 def kept_draws(rows: Floats) -> Floats:
     """Rows after warm-up, of all segments in order."""
-    return rows[statistic(rows, "tuning") == 0]
+    kept: Floats = rows[statistic(rows, "tuning") == 0]
+    return kept
 
 
 def plan_chain(

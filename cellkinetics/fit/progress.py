@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from cellkinetics.fit.chain import Settings, statistic
 from cellkinetics.kernel.layout import Floats
@@ -106,7 +106,7 @@ def reporter(console: Console | None = None, *, shown: bool = True) -> Iterator[
 
 
 def _bars(bars: Progress) -> Reporter:
-    identity: dict[int, int] = {}
+    identity: dict[int, TaskID] = {}
     shown = 0.0
 
     def report(states: Sequence[ChainState]) -> None:

@@ -27,6 +27,10 @@ from cellkinetics.spec import read_spec
 from cellkinetics.study import read_study
 
 
+LOW_RANK_UP_TO = 80
+"""Unconstrained parameters up to which a mass matrix of low rank pays off."""
+
+
 @dataclass(frozen=True)
 class FitResult:
     """A finished fit.
@@ -139,6 +143,7 @@ def fit(
         seed=own["spec"]["seed"],
         target_accept=sampler.target_accept,
         maxdepth=sampler.maxdepth,
+        adaptation=_adaptation(sampler.adaptation, compiled.start.size),
         folder=target / "checkpoint",
         resume=resume,
         progress=progress,
@@ -165,6 +170,13 @@ def fit(
     if record:
         write_json(where / "summary.json", summary)
     return FitResult(target, tree, parameters, individuals, shrinkage, summary)
+
+
+def _adaptation(wanted: str, parameters: int) -> str:
+    """The mass matrix: with low rank up to so many parameters, beyond which its updates take seconds."""
+    if wanted != "auto":
+        return wanted
+    return "low_rank" if parameters <= LOW_RANK_UP_TO else "diag"
 
 
 def load_fit(folder: str | Path) -> FitResult:
