@@ -20,6 +20,7 @@ from reference import complex_step_reference, reference
 from sampling import PEERS
 
 REFERENCE_TOLERANCE = 1e-6  # of elasticities, which reach 1400
+MODES_TOLERANCE = 1e-9  # relative: both differentiate the same steps
 # Relative. Stan approximates the gradient of normal_lcdf; the ODE is solved to 1e-6.
 DENSITY_TOLERANCE = {"stein": 1e-5, "antigen": 2e-4}
 
@@ -32,6 +33,14 @@ def check_reference(subjects: int) -> float:
     answers = [complex_step_reference(one) for one in log_p[:3]]
     other = above_floor(*(np.stack(part) for part in zip(*answers, strict=True)))
     return max(*errors(finer, wanted), *errors(other, (wanted[0][:3], wanted[1][:3])))
+
+
+def check_modes() -> float:
+    """Disagreement of diffrax in reverse mode (timed) and in forward mode (judged)."""
+    peer = harness.start("diffrax-user", "diffrax_user", threads=1, subjects=3)
+    apart: float = peer.call("modes_apart", tolerance=1e-6)
+    peer.close()
+    return apart
 
 
 def check_densities(name: str, peers: Sequence[str]) -> dict[str, float]:
@@ -61,7 +70,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     options = parser.parse_args()
-    rows = [("reference", "complex step, 1e-13", check_reference(5), REFERENCE_TOLERANCE)]
+    rows = [
+        ("reference", "complex step, 1e-13", check_reference(5), REFERENCE_TOLERANCE),
+        ("diffrax-user", "forward mode", check_modes(), MODES_TOLERANCE),
+    ]
     for name, tolerance in DENSITY_TOLERANCE.items():
         for peer, off in check_densities(name, options.peers).items():
             rows.append((name, peer, off, tolerance))

@@ -7,6 +7,8 @@ Same posterior, starting points, warm-up, draws and target acceptance for all; s
 """
 
 import argparse
+import json
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -118,7 +120,9 @@ def main() -> None:
     runs: dict[str, list[dict[str, float]]] = {peer.name: [] for peer in running}
     for turn, peer in enumerate(harness.in_turn(running, options.seeds)):
         seed = 1 + turn // len(running)
-        runs[peer.name].append(run(peer, posterior, seed, options))
+        done = run(peer, posterior, seed, options)
+        runs[peer.name].append(done)
+        print(f"{peer.name}, seed {seed}: {json.dumps(done)}", file=sys.stderr, flush=True)
     rows = [summarise(p.name, p.call("compile_seconds"), runs[p.name]) for p in running]
     for peer in running:
         peer.close()

@@ -7,6 +7,7 @@ by Bonferroni, which holds whatever the dependence between them.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,19 +70,18 @@ def band_test(
     replicates, quantities = ranks.shape
     if not ranks.size or ranks.min() < 0 or ranks.max() > draws:
         raise ValueError(f"ranks must be within 0 and {draws}, and there must be some")
-    points = np.arange(1, draws + 1) / (draws + 1)
-    tail = _tail_probability(replicates, points)
+    tail = _tail_probability(replicates, draws)
     below = np.stack([(ranks <= k).sum(axis=0) for k in range(draws)], axis=1)
     column = np.arange(draws)
     least = tail[column, below].min(axis=1)
-    simulated = _simulated_least(tail, replicates, simulations)
+    simulated = _simulated_least(replicates, draws, simulations)
     # Levels on which a count is as extreme as the alpha / quantities most extreme simulations.
     allowed = int(np.floor(alpha / quantities * simulations))
     threshold = np.partition(simulated, allowed)[allowed]
     inside = tail >= threshold
     counts = np.arange(replicates + 1)
     return BandTest(
-        points=points,
+        points=np.arange(1, draws + 1) / (draws + 1),
         lower=np.where(inside, counts, replicates).min(axis=1) / replicates,
         upper=np.where(inside, counts, 0).max(axis=1) / replicates,
         ecdf=below / replicates,
@@ -90,18 +90,19 @@ def band_test(
     )
 
 
-def _tail_probability(replicates: int, points: Floats) -> Floats:
+def _tail_probability(replicates: int, draws: int) -> Floats:
     """Two-sided probability of every count of ranks up to a point, (point, count)."""
     counts = np.arange(replicates + 1)
-    p = points[:, None]
+    p = np.arange(1, draws + 1)[:, None] / (draws + 1)
     either = np.minimum(binom.cdf(counts, replicates, p), binom.sf(counts - 1, replicates, p))
-    return np.minimum(2.0 * either, 1.0)
+    return np.asarray(np.minimum(2.0 * either, 1.0), dtype=np.float64)
 
 
-def _simulated_least(tail: Floats, replicates: int, simulations: int) -> Floats:
+@lru_cache(maxsize=4)
+def _simulated_least(replicates: int, draws: int, simulations: int) -> Floats:
     """Smallest probability along the ECDF of uniform ranks, (simulation,)."""
     rng = np.random.default_rng(BAND_SEED)
-    draws = len(tail)
+    tail = _tail_probability(replicates, draws)
     column = np.arange(draws)
     parts = []
     for first in range(0, simulations, CHUNK):

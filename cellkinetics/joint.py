@@ -67,6 +67,18 @@ class Joint:
         """Prior of the between-subject SD of a parameter."""
         return next(q for q in self.population.omega if q.name == name)
 
+    def unit(self, declared: str) -> str:
+        """Unit in which a quantity of the model comes out in this fit.
+
+        An assay that is the only one of its observable and cannot be converted is taken as it is:
+        whatever the model declares in the observable's unit is then in the assay's.
+        """
+        units = {q.name: q.unit for q in self.model.observables}
+        for analyte in self.observations.analytes:
+            if analyte.defines_unit and units[analyte.observable] == declared:
+                return analyte.unit
+        return declared
+
     @property
     def estimated(self) -> tuple[Typical, ...]:
         """Typical values that are estimated, in the kernel's order."""
@@ -291,7 +303,8 @@ def _covariate_shift(joint: Joint) -> Tensor | None:
     onto = np.zeros((len(effects), len(names)))
     for i, q in enumerate(effects):
         onto[i, names.index(q.parameter)] = 1.0
-    return (columns * coefficient) @ pt.as_tensor_variable(onto)
+    # Sums of products, not matrix products, here and below: PyTensor would look for a BLAS.
+    return ((columns * coefficient)[:, :, None] * onto).sum(axis=1)
 
 
 def _correlated(joint: Joint, eta: Tensor) -> Tensor:
@@ -301,7 +314,7 @@ def _correlated(joint: Joint, eta: Tensor) -> Tensor:
         return eta
     # PyMC's LKJCorr is the Cholesky factor of a correlation matrix, not the matrix.
     root = pm.LKJCorr("correlation_root", n=k, eta=joint.population.lkj)
-    mixed = eta[:, :k] @ root.T
+    mixed = (eta[:, None, :k] * root).sum(axis=2)
     if k == len(joint.noncentred):
         return mixed
     return pt.concatenate([mixed, eta[:, k:]], axis=1)

@@ -86,7 +86,14 @@ def prepare(*, threads: int, subjects: int) -> dict[str, Callable[..., Any]]:
         np.savez(path, *(np.asarray(a) for a in found))
         return path
 
+    def modes_apart(tolerance: float) -> float:
+        """Largest relative difference between the timed gradient and the one that is judged."""
+        _, reverse = loss(log_p, weights, tolerance, tolerance)
+        forward = outcome(log_p, tolerance, tolerance)[1].sum((1, 2))
+        return float(jnp.max(jnp.abs(reverse - forward)) / jnp.max(jnp.abs(forward)))
+
     return {
+        "modes_apart": modes_apart,
         "variants": lambda: list(VARIANTS),
         "run": run,
         "answer": answer,

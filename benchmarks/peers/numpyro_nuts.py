@@ -22,7 +22,7 @@ MOST_CHAINS = 16
 
 @contextlib.contextmanager
 def compilation() -> Iterator[list[tuple[float, float]]]:
-    """Collect the intervals during which JAX traces and compiles: it does so inside the first run."""
+    """Collect the intervals during which JAX traces and compiles, inside its first run."""
     intervals: list[tuple[float, float]] = []
 
     def listen(event: str, duration: float, **_: Any) -> None:

@@ -59,7 +59,7 @@ def compile_model(model: pm.Model) -> Compiled:
     """Compile a model's log density and gradient, or load them from the disk.
 
     A graph that was compiled before, in this or another process, with the same versions of
-    everything, is loaded; values of ``pm.Data`` may differ.
+    everything, is loaded; values of ``pm.Data`` may differ. They are taken as they are now.
 
     Parameters
     ----------

@@ -5,6 +5,8 @@ one array operation, and without ArviZ's import, which takes longer than a small
 Source: Vehtari et al. 2021, Bayesian Analysis 16:667, doi 10.1214/20-BA1221.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import betaincinv, ndtri
@@ -24,16 +26,15 @@ def r_hat(x: Floats) -> Floats:
 
     Returns
     -------
-    float array (quantity,)         NaN for a constant
+    float array (quantity,)         NaN for a constant, and here and below for a quantity with
+                                    draws that are not finite
     """
-    halves = _split(x)
-    folded = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
-    return np.maximum(_plain_r_hat(_normalise(halves)), _plain_r_hat(_normalise(folded)))
+    return _of_finite(x, _rank_r_hat)
 
 
 def ess_bulk(x: Floats) -> Floats:
     """Effective sample size of the bulk: of rank-normalised draws, (quantity,)."""
-    return _ess(_normalise(_split(x)))
+    return _of_finite(x, lambda y: _ess(_normalise(_split(y))))
 
 
 def ess_tail(x: Floats) -> Floats:
@@ -44,19 +45,22 @@ def ess_tail(x: Floats) -> Floats:
 
 def ess_mean(x: Floats) -> Floats:
     """Effective sample size for the mean, (quantity,)."""
-    return _ess(_split(x))
+    return _of_finite(x, lambda y: _ess(_split(y)))
 
 
 def ess_quantile(x: Floats, probability: float) -> Floats:
     """Effective sample size for a quantile, (quantity,)."""
-    quantile = np.quantile(x, probability, axis=(0, 1))
-    return _ess(_split((x <= quantile).astype(np.float64)))
+
+    def of_indicator(y: Floats) -> Floats:
+        below = y <= np.quantile(y, probability, axis=(0, 1))
+        return _ess(_split(below.astype(np.float64)))
+
+    return _of_finite(x, of_indicator)
 
 
 def mcse_mean(x: Floats) -> Floats:
     """Monte-Carlo standard error of the mean, (quantity,)."""
-    sd: Floats = np.std(x, axis=(0, 1), ddof=1)
-    return sd / np.sqrt(ess_mean(x))
+    return _of_finite(x, lambda y: y.std(axis=(0, 1), ddof=1) / np.sqrt(ess_mean(y)))
 
 
 def mcse_quantile(x: Floats, probability: float) -> Floats:
@@ -71,13 +75,27 @@ def mcse_quantile(x: Floats, probability: float) -> Floats:
     last = np.ceil(np.fmin(high, size - 1)).astype(np.int64)
     column = np.arange(x.shape[2])
     error: Floats = (flat[last, column] - flat[first, column]) / 2
-    return error
+    return np.where(np.isnan(ess), np.nan, error)
 
 
 def e_bfmi(energy: Floats) -> Floats:
     """Bayesian fraction of missing information, (chain,), from the energy (chain, draw)."""
     change: Floats = np.square(np.diff(energy, axis=1)).mean(axis=1)
-    return change / energy.var(axis=1, ddof=1)
+    with np.errstate(invalid="ignore"):  # a chain that never moved
+        return change / energy.var(axis=1, ddof=1)
+
+
+def _of_finite(x: Floats, measure: Callable[[Floats], Floats]) -> Floats:
+    """Measure the quantities whose draws are all finite; NaN for the others."""
+    finite = np.isfinite(x).all(axis=(0, 1))
+    return np.where(finite, measure(np.where(finite, x, 0.0)), np.nan)
+
+
+def _rank_r_hat(x: Floats) -> Floats:
+    halves = _split(x)
+    folded = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
+    bulk, tail = (_plain_r_hat(_normalise(y)) for y in (halves, folded))
+    return np.maximum(bulk, tail)
 
 
 def _split(x: Floats) -> Floats:

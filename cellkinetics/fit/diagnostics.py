@@ -97,7 +97,7 @@ def diagnose(tree: xr.DataTree) -> Diagnostics:
         }
     )
     # An element that is fixed by construction (a correlation with itself) has nothing to check.
-    varying = quantities[np.ptp(values, axis=(0, 1)) > 0]
+    varying = quantities[np.ptp(values, axis=(0, 1)) != 0]
     information = e_bfmi(statistics["energy"].to_numpy())
     diverging = statistics["diverging"].to_numpy().astype(bool)
     failed = (

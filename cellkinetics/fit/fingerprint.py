@@ -4,12 +4,14 @@ PyTensor names compiled functions only after it has rewritten their graph, which
 everything else in a warm start together. So the graph is named as PyMC builds it.
 """
 
+import ast
 import io
 import platform
 import sys
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from importlib.metadata import version
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,8 +32,9 @@ def graph_key(graph: Sequence[Variable[Any, Any]], *extra: str) -> str:
     """Name a graph so that the name can stand for the machine code made from it.
 
     The name changes with the graph's structure, types and constants, with the versions of what
-    compiles it and with the source of every package that defines an op in it. It does not change
-    with the values of shared variables (``pm.Data``), nor with what else the process has built.
+    compiles it and with the source of every op in it, and of what that imports from its package.
+    It does not change with the values of shared variables (``pm.Data``), nor with what else the
+    process has built.
 
     Parameters
     ----------
@@ -98,13 +101,32 @@ def _surroundings() -> Iterable[str]:
 
 
 def _sources(modules: Iterable[str]) -> Iterable[str]:
-    """Source text of the packages of these modules, unless their version says it all."""
-    for root in sorted({name.partition(".")[0] for name in modules} - _VERSIONED):
-        package = sys.modules[root]
-        if package.__file__ is None:
+    """Source of these modules and of all that they import from their own packages.
+
+    Packages whose version says what their code is are left out.
+    """
+    known: dict[str, str] = {}
+    waiting = [name for name in modules if name.partition(".")[0] not in _VERSIONED]
+    while waiting:
+        name = waiting.pop()
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is None or name in known:
             continue
-        own = Path(package.__file__)
-        files = sorted(own.parent.rglob("*.py")) if hasattr(package, "__path__") else [own]
-        for file in files:
-            yield file.name
-            yield file.read_text(encoding="utf-8")
+        known[name] = Path(file).read_text(encoding="utf-8")
+        package = name if Path(file).name == "__init__.py" else name.rpartition(".")[0]
+        root = name.partition(".")[0]
+        waiting += [n for n in _imports(known[name], package) if n.partition(".")[0] == root]
+    for name in sorted(known):
+        yield name
+        yield known[name]
+
+
+def _imports(source: str, package: str) -> Iterable[str]:
+    """Every name that a source file imports and that may be a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)

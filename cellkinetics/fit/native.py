@@ -27,7 +27,7 @@ from cellkinetics.kernel.cache import load_kernel
 from cellkinetics.kernel.layout import Floats
 
 NAN_DENSITY = 5
-"""Code that the C function returns where the log density is not a number: a solver gave up."""
+"""What the C function returns where the log density is not a number: a solver gave up."""
 
 NAN_GRADIENT = 3
 """The same where only the gradient is not finite."""
@@ -65,7 +65,7 @@ def log_density(size, x_, gradient_, value_, data_):
             return 4
         return 0 if finite else {nan_gradient}
     except Exception:
-        return 1
+        return {nan_density}
 
 
 def expand(size, expanded, x_, out_, data_):

@@ -60,7 +60,7 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
             Quantity(
                 name=q.name,
                 kind="typical",
-                unit=q.unit,
+                unit=joint.unit(q.unit),
                 values=to_natural(phi, q.scale, q.lower, q.upper),
                 scaled=phi,
                 prior=f"{q.scale}-normal, median {q.median:.4g}, 90 % {bounds[0]:.3g} to {bounds[1]:.3g}"
@@ -220,7 +220,7 @@ def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.
         {
             "subject": subject,
             "parameter": q.name,
-            "unit": q.unit,
+            "unit": joint.unit(q.unit),
             "median": median[s, j],
             "sd": sd[s, j],
             "q05": low[s, j],

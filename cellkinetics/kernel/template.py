@@ -15,13 +15,10 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 # Set in full for every function: what is left open numba takes from whoever compiles it first.
-OPTIONS = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "arcp", "nsz"},
-}
-EXACT = {**OPTIONS, "fastmath": {"contract"}}
+# No fastmath: with fused or reordered operations the last bits depend on what was inlined where,
+# and a process that compiles would not get the same numbers as the next, which loads. It is no
+# faster either.
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": False}
 OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = 0, 1, 2, 3
 '''
 

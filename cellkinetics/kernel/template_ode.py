@@ -18,7 +18,7 @@ def as_int(context, x):
     return types.int64(types.float64), lambda c, b, s, a: b.bitcast(a[0], ir.IntType(64))
 
 
-@njit(**EXACT)
+@njit(**OPTIONS)
 def exp_(x):
     """exp to 1 ulp, without a call or a branch; held within exp(-708) and exp(709)."""
     x = x if x < 709.0 else 709.0
@@ -44,7 +44,7 @@ def exp_(x):
     return as_double(as_int(p) + (as_int(m) << 52))
 
 
-@njit(**EXACT)
+@njit(**OPTIONS)
 def log_(x):
     """log to 2 ulp, without a call or a branch; NaN below 0, -745 at 0."""
     tiny = x < 2.2250738585072014e-308
@@ -72,14 +72,14 @@ def log_(x):
     return value if x >= 0.0 else np.nan
 
 
-@njit(**EXACT)
+@njit(**OPTIONS)
 def about_inverse(x):
     """1 / x of a positive number to 0.2 %, which is enough for an error norm: divisions are dear."""
     y = as_double(0x7FDE623822FC16E6 - as_int(x))
     return y * (2.0 - x * y)
 
 
-@njit(**EXACT)
+@njit(**OPTIONS)
 def about_power(x, p):
     """x^p of a positive number to 1 % for small p, by the bits of x: enough to choose a step."""
     return as_double(np.int64((1.0 - p) * 4607182418800017408.0 + p * as_int(x)))
@@ -154,11 +154,13 @@ def norm(w, new, step, slopes, base, squares, columns, out, rtol):
         worst = 0.0
         for i in range(N_STATES):
             worst += squares[LANES * i + l]
+        nothing = 0.0
         for j in range(N_PARAMETERS):
             x = columns[LANES * j + l]
-            # Written so that NaN is carried on: a comparison with NaN is false.
             worst = worst if worst > x else x
-        out[l] = worst / N_STATES
+            # Carries NaN on, which comparisons lose.
+            nothing += 0.0 * x
+        out[l] = worst / N_STATES + nothing
 
 
 @njit(**OPTIONS)

@@ -54,6 +54,7 @@ class Analyte:
     b: int
     calibration: int
     link: str
+    defines_unit: bool
     limits: str
     rows: int
     below: int
@@ -164,6 +165,8 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
                 b=b,
                 calibration=cal,
                 link=link.sentence,
+                # The only reading of its observable, taken as it is: the model is in its unit.
+                defines_unit=link.kind == "fixed" and link.calibration == "none",
                 limits=method_note(chosen.limit, chosen.error),
                 rows=int(kept.sum()),
                 below=int(used["kind"].isin([1, 3]).sum()),

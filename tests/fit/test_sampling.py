@@ -11,6 +11,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from pytensor.raise_op import Assert
 from sampling_posteriors import group_posterior, stein_posterior
 
 from cellkinetics.errors import FitError
@@ -282,6 +283,15 @@ def test_failed_solves_are_counted_as_such(tmp_path):
     assert sum(s.failures_in_warmup for s in states[-1]) > 0
 
 
+def test_an_error_inside_the_model_is_a_failed_solve(tmp_path):
+    with pm.Model() as model:
+        x = pm.Normal("x", shape=2)
+        pm.Potential("p", Assert("too large")(0.0 * x[1], x[0] < 1.0))
+    tree = sample(compile_model(model), folder=tmp_path, **SHORT)
+    assert tree["sample_stats"]["failed"].sum() > 20
+    assert tree["posterior"]["x"][..., 0].max() < 1
+
+
 def test_unconstrained_draws_become_variables_on_their_own_scales():
     with pm.Model(coords={"a": ["x", "y", "z"]}) as model:
         pm.Dirichlet("p", np.ones(3), dims="a")
@@ -291,10 +301,8 @@ def test_unconstrained_draws_become_variables_on_their_own_scales():
         pm.Normal("o", 0, 1, shape=3, transform=ordered, initval=[0, 1, 2])
         pm.Deterministic("twice", 2 * model["u"])
         pm.Deterministic("fixed", pt.as_tensor_variable([1.0, 2.0]))
-    point = model.initial_point()
-    shapes = [point[model.rvs_to_values[rv].name].shape for rv in model.free_RVs]
-    size = sum(int(np.prod(shape)) for shape in shapes)
-    found = constrain_function(model, shapes)(np.random.default_rng(0).normal(size=(50, size)))
+    constrain = constrain_function(model, [(2,), (), (3,), (3,)])
+    found = constrain(np.random.default_rng(0).normal(size=(50, 2 + 1 + 3 + 3)))
     assert {name: v.shape for name, v in found.items()} == {
         "p": (50, 3), "u": (50,), "root": (50, 3, 3), "o": (50, 3), "twice": (50,), "fixed": (50, 2)
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """Small models with known answers, and ways to run a kernel's text that no user has."""
 
-import math
 import re
+import struct
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -175,8 +175,9 @@ FIVE = model(
     rhs=five_rhs,
     observe=lambda y, p: {"car_t": y.effector + y.memory, "tumour": y.b1 + y.b2 + y.b3},
 )
+# To day 300: soon after, one of a hundred subjects has e^354 cells, whose square no double holds.
 FIVE_DAYS = np.array(
-    [1, 2, 4, 6, 8, 10, 12, 14, 17, 21, 28, 42, 60, 90, 120, 180, 240, 300, 330, 360], float
+    [1, 2, 4, 6, 8, 10, 12, 14, 17, 21, 28, 42, 60, 90, 120, 180, 240, 300], dtype=float
 )
 
 
@@ -220,17 +221,13 @@ def ragged_dosing(given: list[list[tuple[float, float]]]) -> Dosing:
 
 
 def uncompiled(source: str) -> SimpleNamespace:
-    """A kernel's module run as plain Python: for variants that need no compilation.
-
-    What works on the bits of a number in compiled code is the function that it stands for.
-    """
+    """A kernel's module run as plain Python: what its text says, operation by operation."""
     space: dict[str, Any] = {}
     exec(compile(re.sub(r"@njit\(.*\)\n", "", source), "<kernel>", "exec"), space)
+    # The two that are LLVM's own.
     space.update(
-        exp_=lambda x: math.exp(min(max(x, -708.0), 709.0)),
-        log_=math.log,
-        about_inverse=lambda x: 1.0 / x,
-        about_power=pow,
+        as_double=lambda i: struct.unpack("<d", struct.pack("<Q", int(i) % 2**64))[0],
+        as_int=lambda x: struct.unpack("<q", struct.pack("<d", x))[0],
     )
     return SimpleNamespace(**space)
 
