@@ -36,6 +36,7 @@ class Where(sp.Function):  # type: ignore[misc]
 
     @classmethod
     def eval(cls, condition: sp.Expr, then: sp.Expr, otherwise: sp.Expr) -> sp.Expr | None:
+        """Fall together where both alternatives are the same."""
         return then if then == otherwise else None
 
     def _eval_is_real(self) -> bool | None:

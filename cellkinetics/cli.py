@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Bayesian kinetics of engineered cells: CAR-T by qPCR and flow cytometry.",
-    epilog="Exit codes: 0 fine, 1 findings, 2 bad input or usage, 3 finished but its checks failed.",
+    epilog="Exit codes: 0 fine, 1 findings, 2 bad input or usage, 3 its own checks failed.",
 )
 
 FitName = Annotated[

@@ -210,8 +210,8 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
     Random variables (all vectors): ``mu`` typical values on the transformed scale, ``omega``
     between-subject SDs, ``eta`` standardised deviations, ``phi_centred`` individual parameters of
     the centred block, ``error`` residual-error parameters, and where there are any ``effect``,
-    ``log_calibration``, ``omega_calibration``, ``eta_calibration`` and ``correlation_root`` (Cholesky factor);
-    ``readings`` is observed.
+    ``log_calibration``, ``omega_calibration``, ``eta_calibration`` and ``correlation_root`` (a
+    Cholesky factor); ``readings`` is observed.
 
     Parameters
     ----------

@@ -133,7 +133,8 @@ def make_population(model: Model, spec: FitSpec, covariates: pd.DataFrame) -> Po
     for name in [*spec.parameters, *spec.correlation.parameters]:
         if name not in names:
             raise SpecError(
-                f"fit.toml: '{name}' is not a parameter of {model.name}. {did_you_mean(name, names)}"
+                f"fit.toml: '{name}' is not a parameter of {model.name}."
+                f" {did_you_mean(name, names)}"
             )
     typical, omegas, constants = [], [], {}
     for parameter in model.parameters:
@@ -174,8 +175,8 @@ def _typical(model: Model, parameter: Parameter, own: ParameterSpec, spec: FitSp
         parameter.scale == "logit" and not parameter.lower < value < parameter.upper
     ):
         raise SpecError(
-            f"fit.toml: parameters.{parameter.name}.typical is {value:g}, which its {parameter.scale}"
-            " scale does not allow."
+            f"fit.toml: parameters.{parameter.name}.typical is {value:g},"
+            f" which its {parameter.scale} scale does not allow."
         )
     estimated = not parameter.fixed if own.estimate is None else own.estimate
     tau = model.tau if spec.priors.tau is None else spec.priors.tau
@@ -280,6 +281,7 @@ def _column(
             f"Covariate '{effect.covariate}' is missing for subject {raw.index[absent][0]}"
             f" ({int(absent.sum())} in all). Complete it, or say missing = 'reference'."
         )
+    column: NDArray[np.float64]
     if effect.form == "category":
         if effect.level is None:
             raise SpecError(f"Covariate effect '{effect.name}' is a category and needs its level.")
@@ -289,7 +291,9 @@ def _column(
                 f"Covariate '{effect.covariate}' never equals '{effect.level}'."
                 f" {did_you_mean(effect.level, levels)}"
             )
-        column = (raw.astype(str).str.strip() == effect.level).to_numpy(dtype=np.float64)
+        column = (raw.astype(str).str.strip() == effect.level).to_numpy(
+            dtype=np.float64
+        )
     else:
         number = pd.to_numeric(raw, errors="coerce")
         if (number.isna() & ~absent).any():
@@ -311,12 +315,12 @@ def _column(
                 if reference is not None
                 else exp(float(np.nanmean(np.log(np.where(absent, np.nan, values)))))
             )
-            column = np.log(values) - log(centre)
+            column = np.asarray(np.log(values) - log(centre))
         else:
             centre = (
                 reference
                 if reference is not None
                 else float(np.nanmean(np.where(absent, np.nan, values)))
             )
-            column = values - centre
+            column = np.asarray(values - centre)
     return np.where(absent.to_numpy(), 0.0, column)

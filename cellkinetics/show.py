@@ -158,7 +158,8 @@ def print_result(result: "FitResult", *, as_json: bool) -> None:
     console, summary = _console(), result.summary
     simulated = " [yellow](SIMULATED data)[/]" if summary["simulated"] else ""
     console.print(
-        f"\n[bold]{escape(summary['study'])}[/]{simulated} with [bold]{escape(summary['model'])}[/],"
+        f"\n[bold]{escape(summary['study'])}[/]{simulated}"
+        f" with [bold]{escape(summary['model'])}[/],"
         f" {summary['subjects']} subjects"
     )
     for a in summary["analytes"]:

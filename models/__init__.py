@@ -1,1 +1,1 @@
-"""The models: one file each, which declares MODEL. The name of the file is the name of the model."""
+"""The models: one file each, which declares MODEL; the name of the file is the model's."""

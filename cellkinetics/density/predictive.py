@@ -19,7 +19,7 @@ def _checked_family(family: ArrayLike) -> NDArray[np.int64]:
     return codes
 
 
-def draw_readings(  # noqa: PLR0917  (the order of log_density)
+def draw_readings(
     rng: np.random.Generator,
     family: ArrayLike,
     pred: ArrayLike,
@@ -71,7 +71,7 @@ def draw_readings(  # noqa: PLR0917  (the order of log_density)
         return np.where(combined, f + np.hypot(a, b * f) * z, np.exp(log_f + a * z))
 
 
-def cdf(  # noqa: PLR0917  (the order of log_density)
+def cdf(
     family: ArrayLike,
     value: ArrayLike,
     pred: ArrayLike,

@@ -257,7 +257,7 @@ def _standard(x: float, location: float, scale: float) -> float:
 
 
 @_compiled
-def log_density(  # noqa: PLR0917  (compiled functions are called by position)
+def log_density(
     family: int,
     kind: int,
     value: float,
@@ -374,7 +374,7 @@ def log_density(  # noqa: PLR0917  (compiled functions are called by position)
 
 
 @_compiled
-def log_densities(  # noqa: PLR0917
+def log_densities(
     family: NDArray[np.int64],
     kind: NDArray[np.int64],
     value: Floats,

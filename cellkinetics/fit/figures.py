@@ -38,7 +38,9 @@ def curves(joint: Joint, draws: Draws, observable: str) -> Curves:
         level = np.exp(level)
     # A draw whose solve failed must not blank out the others.
     low, median, high = np.nanquantile(level, [INTERVAL[0], 0.5, INTERVAL[1]], axis=0)
-    return Curves(joint.subjects, times, low, median, high, declared.meaning, joint.unit(declared.unit))
+    return Curves(
+        joint.subjects, times, low, median, high, declared.meaning, joint.unit(declared.unit)
+    )
 
 
 def reading_levels(joint: Joint, draws: Draws, observable: str) -> pd.DataFrame:

@@ -26,7 +26,6 @@ from cellkinetics.joint import Joint, build_model, join
 from cellkinetics.spec import read_spec
 from cellkinetics.study import read_study
 
-
 LOW_RANK_UP_TO = 80
 """Unconstrained parameters up to which a mass matrix of low rank pays off."""
 
@@ -173,7 +172,7 @@ def fit(
 
 
 def _adaptation(wanted: str, parameters: int) -> str:
-    """The mass matrix: with low rank up to so many parameters, beyond which its updates take seconds."""
+    """The mass matrix: of low rank where there are few parameters, its updates being dear."""
     if wanted != "auto":
         return wanted
     return "low_rank" if parameters <= LOW_RANK_UP_TO else "diag"

@@ -63,9 +63,10 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
                 unit=joint.unit(q.unit),
                 values=to_natural(phi, q.scale, q.lower, q.upper),
                 scaled=phi,
-                prior=f"{q.scale}-normal, median {q.median:.4g}, 90 % {bounds[0]:.3g} to {bounds[1]:.3g}"
-                if q.scale != "identity"
-                else f"normal, mean {q.loc:.4g}, SD {q.sd:.3g}",
+                prior=f"normal, mean {q.loc:.4g}, SD {q.sd:.3g}"
+                if q.scale == "identity"
+                else f"{q.scale}-normal, median {q.median:.4g},"
+                f" 90 % {bounds[0]:.3g} to {bounds[1]:.3g}",
                 prior_sd=q.sd,
                 origin=q.origin,
                 assumed=q.assumed,
@@ -177,7 +178,12 @@ def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
 
 
 def prior_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
-    """Table of what the prior says: parameter, kind, unit, median, q05, q95, prior, source, assumption."""
+    """Table of what the prior says.
+
+    Returns
+    -------
+    DataFrame with columns parameter, kind, unit, median, q05, q95, prior, source, assumption
+    """
     rows = []
     for q in quantities(joint, group):
         low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])

@@ -116,7 +116,7 @@ def _as_row_vector(name: str, dtype: str, value: Any) -> Vector:
 @register_funcify_and_cache_key(DensityOp)  # type: ignore[no-untyped-call,untyped-decorator]
 def _numba_density(op: DensityOp, node: Node, **kwargs: Any) -> tuple[Any, str]:
     @numba_njit
-    def density(pred, a, b, family, kind, value, lower, upper, floor, nu, pred_is_log):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+    def density(pred, a, b, family, kind, value, lower, upper, floor, nu, pred_is_log):  # type: ignore[no-untyped-def]
         n = pred.size
         log_p, by_pred, by_a, by_b = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
         log_densities(

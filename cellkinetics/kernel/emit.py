@@ -1,11 +1,11 @@
-"""Expressions to straight-line code: common subexpressions are computed once, and as seldom as possible.
+"""Expressions to straight-line code: what is common is computed once, and as seldom as can be.
 
 What depends on parameters alone is computed once a solve, what depends on switch flags once a
 segment between switches, and only the rest in every call. The first two levels go into one array
 ``k`` that every generated function reads.
 
-Integrators carry eight subjects side by side, one a lane, so that one instruction serves all
-eight: their arrays hold component i of lane l at ``8 * i + l``. Closed forms have no lanes.
+Integrators carry four subjects side by side, one a lane, so that one instruction serves all four:
+their arrays hold component i of lane l at ``4 * i + l``. Closed forms have no lanes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ LANES = 4
 
 
 def at(array: str, index: int, *, lanes: bool) -> str:
-    """``w[3]``, or with lanes ``w[24 + l]``."""
+    """``w[3]``, or with lanes ``w[12 + l]``."""
     return f"{array}[{LANES * index} + l]" if lanes else f"{array}[{index}]"
 
 
@@ -58,7 +58,7 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
 
 
 class _LanePrinter(_Printer):
-    """The same for the body of a loop over lanes: functions that the compiler can do eight at once."""
+    """The same for the body of a loop over lanes: functions that vectorise."""
 
     def _print_exp(self, expr: sp.exp) -> str:
         return f"exp_({self._print(expr.args[0])})"
@@ -128,7 +128,7 @@ class Memory:
         return self.place(self.slots[expression])
 
     def place(self, slot: int) -> str:
-        """``k[i]``, or with lanes ``k[8 * i + l]``."""
+        """``k[i]``, or with lanes ``k[4 * i + l]``."""
         return at("k", slot, lanes=self.lanes)
 
     def _with_slots(self, expression: sp.Expr) -> sp.Expr:

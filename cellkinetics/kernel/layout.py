@@ -1,4 +1,4 @@
-"""The flat arrays that a kernel reads: who is asked at which times for what, and who was infused."""
+"""The flat arrays that a kernel reads: who is asked when for what, and who was infused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

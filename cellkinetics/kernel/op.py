@@ -96,14 +96,15 @@ class KernelOp(Op):
         if isinstance(cotangents[0].type, DisconnectedType):
             return [DisconnectedType()(), *disconnected]
         row_start = inputs[5]
-        return [sum_rows_by_subject(cotangents[0], outputs[1], row_start), *disconnected]
+        by_phi: Any = sum_rows_by_subject(cotangents[0], outputs[1], row_start)
+        return [by_phi, *disconnected]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """Only pred depends on phi in a differentiable way."""
         return [[i == 0, False, False] for i in range(len(INPUTS))]
 
 
-def _typed(name: str, dtype: str, dimensions: int, value: Any) -> Variable:
+def _typed(name: str, dtype: str, dimensions: int, value: Any) -> AnyVariable:
     variable = pt.as_tensor_variable(value)
     if variable.ndim != dimensions:
         raise ValueError(f"kernel: {name} has {variable.ndim} dimensions, wanted {dimensions}")
@@ -117,10 +118,10 @@ class SumRowsBySubject(Op):
 
     __props__ = ()
 
-    def make_node(self, weight: Any, jac: Any, start: Any) -> Apply[Any]:
-        """Build the node."""
-        inputs = [pt.as_tensor_variable(x) for x in (weight, jac, start)]
-        return Apply(self, inputs, [pt.dmatrix()])
+    def make_node(self, *inputs: Any) -> Apply[Any]:
+        """Build the node from weight (row,), jac (row, parameter), start (subject + 1,)."""
+        inputs = tuple(pt.as_tensor_variable(x) for x in inputs)
+        return Apply(self, list(inputs), [pt.dmatrix()])
 
     def perform(self, node: Apply[Any], inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
         """Run from Python."""
@@ -130,7 +131,8 @@ class SumRowsBySubject(Op):
 sum_rows_by_subject = SumRowsBySubject()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+# fastmath is said in full: left open, numba would take it from whoever compiles this first.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
 def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
     out = np.zeros((len(start) - 1, jac.shape[1]))
     for s in range(len(start) - 1):
@@ -140,12 +142,12 @@ def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
     return out
 
 
-@register_funcify_and_cache_key(SumRowsBySubject)
+@register_funcify_and_cache_key(SumRowsBySubject)  # type: ignore[untyped-decorator]
 def _numba_sum_rows(op: SumRowsBySubject, **_: Any) -> tuple[Any, str]:
     return _sum_rows, "cellkinetics-sum-rows-1"
 
 
-@register_funcify_and_cache_key(KernelOp)
+@register_funcify_and_cache_key(KernelOp)  # type: ignore[untyped-decorator]
 def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
     solve = op.solve
 

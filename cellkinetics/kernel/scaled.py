@@ -34,7 +34,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Scaled:
-    """Expressions in state symbols y, parameter symbols and time, derivatives with respect to z, phi.
+    """Expressions in state and parameter symbols and time, with derivatives by z and phi.
 
     Shapes: states (n,), parameters (m,) in the order of ``wrt``.
     """

@@ -1,7 +1,7 @@
 """The fixed text of a kernel module that integrates: dosing, switches, step control, lanes.
 
-Eight subjects are integrated side by side, one a lane, each with its own time, step, stops and
-fate; a lane that is done takes the next subject. One instruction then serves eight subjects,
+Four subjects are integrated side by side, one a lane, each with its own time, step, stops and
+fate; a lane that is done takes the next subject. One instruction then serves four subjects,
 whatever their times, and a subject's numbers do not depend on who its neighbours are.
 """
 
@@ -74,7 +74,7 @@ def log_(x):
 
 @njit(**OPTIONS)
 def about_inverse(x):
-    """1 / x of a positive number to 0.2 %, which is enough for an error norm: divisions are dear."""
+    """1 / x of a positive number to 0.2 %: enough for an error norm, and cheaper than to divide."""
     y = as_double(0x7FDE623822FC16E6 - as_int(x))
     return y * (2.0 - x * y)
 
@@ -98,7 +98,7 @@ def to_scale(w, l, only_infused):
 
 @njit(**OPTIONS)
 def from_scale(w, l):
-    """Logs of the states that infusions add to back to the states; others may be too small for it."""
+    """States that infusions add to, back from their logs; others may be too small for it."""
     for i in range(N_STATES):
         if ATOL[i] < 0.0 and INFUSED[i]:
             y = math.exp(w[LANES * i + l])
@@ -237,7 +237,7 @@ def solve(
     as the states must. State-only control gives wrong gradients without any warning.
     """
     subjects = phi.shape[0]
-    # The compiler must not know this number: it would unroll the loops over lanes, not vectorise them.
+    # The compiler must not know this number: it would unroll loops over lanes, not vectorise.
     lanes = LANES if max_steps >= 0 else LANES + 1
     k = np.zeros(LANES * N_MEMORY)
     w = np.zeros(SIZE)

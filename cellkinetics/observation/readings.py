@@ -44,7 +44,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Analyte:
-    """How an analyte enters the fit; ``a`` and ``b`` are positions among the error parameters (-1: none)."""
+    """How an analyte enters the fit; ``a``, ``b`` are places in the error parameters (-1: none)."""
 
     name: str
     unit: str
@@ -114,7 +114,7 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
 
     Raises
     ------
-    SpecError, StudyError           an analyte that does not exist, a link or a limit without meaning
+    SpecError, StudyError           an unknown analyte, a link or a limit without meaning
     """
     present = study.samples["analyte"].value_counts()
     for name in spec.analytes:

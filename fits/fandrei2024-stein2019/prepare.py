@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from cellkinetics.fits.preparing import (
     Ledger,
     numbers,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from cellkinetics.fits.preparing import (
     Ledger,
     numbers,

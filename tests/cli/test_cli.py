@@ -1,4 +1,4 @@
-"""The command line as a user runs it: what it prints, how it exits, and that it stays in its lane."""
+"""The command line as a user runs it: what it prints and how it exits."""
 
 import json
 import os
@@ -52,7 +52,13 @@ def test_models_and_a_card() -> None:
         assert name in listed.stdout
     card = run("models", "stein2019")
     assert card.returncode == 0
-    for text in ("short_lived", "24000", "Stein 2019, Table 1", "copies/ug", "doi 10.1002/psp4.12388"):
+    for text in (
+        "short_lived",
+        "24000",
+        "Stein 2019, Table 1",
+        "copies/ug",
+        "doi 10.1002/psp4.12388",
+    ):
         assert text in card.stdout
     assumed = run("models", "antigen_driven")
     assert "ASSUMPTION" in assumed.stdout

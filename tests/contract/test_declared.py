@@ -4,7 +4,7 @@ import pytest
 
 from cellkinetics.balance import check_units
 from cellkinetics.card import equations, latex, parameter_rows
-from cellkinetics.catalogue import fit_names, find_fit, load_model, model_names
+from cellkinetics.catalogue import find_fit, fit_names, load_model, model_names
 from cellkinetics.published import reproduce
 from cellkinetics.spec import read_spec
 from cellkinetics.study.tables import TREATMENT_KINDS

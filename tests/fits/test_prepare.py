@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cellkinetics.fits import liu2022, preparing
 
 from cellkinetics.errors import StudyError
+from cellkinetics.fits import liu2022, preparing
 from cellkinetics.study import check_study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -38,7 +38,15 @@ def _samples() -> str:
     lines = ["subject,time,analyte,value,unit,cens,lloq,lod"]
     levels = {"007": 1.0, "A-2": 3.0, "p3": 0.4}
     for subject, level in levels.items():
-        for day, copies in ((1, 20), (4, 300), (7, 4000), (10, 20000), (14, 9000), (28, 900), (90, 60)):
+        for day, copies in (
+            (1, 20),
+            (4, 300),
+            (7, 4000),
+            (10, 20000),
+            (14, 9000),
+            (28, 900),
+            (90, 60),
+        ):
             value = level * copies
             below = value < 50
             shown, cens = (50, 1) if below else (value, 0)

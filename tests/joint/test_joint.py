@@ -93,7 +93,11 @@ def test_prior_draws_have_pymc_moments(name: str, tmp_path: Path) -> None:
             draws=4000, random_seed=2, compile_kwargs={"mode": PYTHON}
         ).prior
     pairs = [
-        (f"{variable}{list(at)}", flat(ours, variable)[(slice(None), *at)], flat(theirs, variable)[(slice(None), *at)])
+        (
+            f"{variable}{list(at)}",
+            flat(ours, variable)[(slice(None), *at)],
+            flat(theirs, variable)[(slice(None), *at)],
+        )
         for variable in theirs.data_vars
         for at in np.ndindex(flat(theirs, variable).shape[1:])
     ]
