@@ -291,9 +291,7 @@ def _column(
                 f"Covariate '{effect.covariate}' never equals '{effect.level}'."
                 f" {did_you_mean(effect.level, levels)}"
             )
-        column = (raw.astype(str).str.strip() == effect.level).to_numpy(
-            dtype=np.float64
-        )
+        column = np.asarray(raw.astype(str).str.strip() == effect.level, dtype=np.float64)
     else:
         number = pd.to_numeric(raw, errors="coerce")
         if (number.isna() & ~absent).any():
