@@ -10,7 +10,7 @@ import sympy as sp
 from cellkinetics.algebra import after, exp, log, maximum, minimum, sqrt, where
 from cellkinetics.balance import check_units
 from cellkinetics.catalogue import load_model
-from cellkinetics.declare import Model, Observable, Parameter, State
+from cellkinetics.declare import Equations, Model, Named, Observable, Parameter, State
 from cellkinetics.errors import ModelError
 
 
@@ -194,8 +194,11 @@ def test_one_dimension_in_two_units_is_a_fault_that_names_the_factor() -> None:
 def test_the_unit_of_a_derived_quantity_is_worked_out() -> None:
     stein = load_model("stein2019")
     assert check_units(stein) == []
-    wrong = {"rho": lambda p: log(p.fold_expansion), "r_0": lambda p: p.c_max / p.fold_expansion}
-    found = check_units(replace(stein, derived=lambda p: {name: f(p) for name, f in wrong.items()}))
+
+    def undivided(p: Named) -> Equations:
+        return {"rho": log(p.fold_expansion), "r_0": p.c_max / p.fold_expansion}
+
+    found = check_units(replace(stein, derived=undivided))
     assert len(found) == 4, "both states, in rhs() and in solution()"
     assert all("rho" in sentence for sentence in found)
     assert max(len(sentence) for sentence in found) < 400

@@ -107,10 +107,11 @@ def test_a_positive_observable_of_a_natural_state_is_refused() -> None:
     ],
 )
 def test_parameters(changes: dict[str, Any], message: str) -> None:
-    right = {"name": "k", "unit": "1/day", "typical": 1.0, "meaning": "k", "assumption": "a test"}
-    Parameter(**right)  # type: ignore[arg-type]
+    right: dict[str, Any] = {"name": "k", "unit": "1/day", "typical": 1.0, "meaning": "k"}
+    right["assumption"] = "a test"
+    Parameter(**right)
     with pytest.raises(ModelError, match=message):
-        Parameter(**{**right, **changes})  # type: ignore[arg-type]
+        Parameter(**{**right, **changes})
 
 
 def test_names_of_covariate_effects_tell_levels_apart() -> None:

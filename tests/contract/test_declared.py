@@ -64,8 +64,12 @@ def test_every_value_has_a_source_or_is_an_assumption(name: str) -> None:
         assert (effect.form == "category") == (effect.level is not None), effect.name
     for residual in model.residuals:
         assert bool(residual.source) != bool(residual.assumption), residual.observable
-    for q in (*model.states, *model.observables, *model.inputs):
-        assert q.meaning
+    for state in model.states:
+        assert state.meaning
+    for observable in model.observables:
+        assert observable.meaning
+    for known in model.inputs:
+        assert known.meaning
     for entry in model.published:
         assert entry.source
         assert 0 < entry.rtol < 0.05, f"{entry.name}: a tolerance that lets anything pass"
@@ -87,7 +91,8 @@ def test_the_card_shows_every_quantity(name: str) -> None:
     for row in parameter_rows(model):
         assert row["origin"]
     text = "\n".join(" ".join(line) for line in equations(model))
-    used = [q.name for q in (*model.parameters, *model.states, *model.observables)]
+    used = [q.name for q in model.parameters]
+    used += [q.name for q in model.states] + [q.name for q in model.observables]
     assert [quantity for quantity in used if quantity not in text] == []
     formulas = "\n".join(" = ".join(pair) for pair in latex(model))
     assert formulas.count("{") == formulas.count("}")

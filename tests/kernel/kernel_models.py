@@ -99,7 +99,7 @@ ORAL = model(
 )
 
 
-def bateman(ka: Floats, cl: Floats, v: Floats, dose: float, t: Floats) -> Floats:
+def bateman(ka: Any, cl: Any, v: Any, dose: float, t: Floats) -> Any:
     """Concentration after one oral dose: the textbook's one-compartment formula."""
     ke = cl / v
     return dose / v * ka / (ka - ke) * (np.exp(-ke * t) - np.exp(-ka * t)) * (t > 0)

@@ -5,11 +5,11 @@ import pickle
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import pytest
 from kernel_models import ORAL, PEAK, names, ragged_dosing, ragged_rows, to_phi
-from pytensor.gradient import DisconnectedInputError
+from pytensor.compile.maker import function
+from pytensor.gradient import DisconnectedInputError, grad
 
 from cellkinetics.declare import Model
 from cellkinetics.kernel.compiled import MAX_STEPS, Kernel, build_kernel
@@ -51,6 +51,11 @@ def symbols() -> list[Any]:
     return [pt.dmatrix(), pt.dmatrix(), ints(), floats(), floats(), ints(), floats(), ints()]
 
 
+def outputs(kernel: Kernel, variables: list[Any], max_steps: int = MAX_STEPS) -> Any:
+    """pred, jac and status of the Op."""
+    return KernelOp(kernel)(*variables, RTOL, max_steps)
+
+
 def loss_by_hand(name: str, *given: Any) -> float:
     phi, constants, dosing, rows, weight = given
     out = KERNELS[name][1](phi, constants, dosing, rows, rtol=RTOL)
@@ -62,13 +67,13 @@ def compile_both(mode: str) -> Any:
     inputs, losses, phis, statuses = [], [], [], []
     for _, kernel in KERNELS.values():
         variables, weight = symbols(), pt.dvector()
-        pred, _, status = KernelOp(kernel)(*variables, RTOL, MAX_STEPS)
+        pred, _, status = outputs(kernel, variables)
         losses.append((weight * pred**2).sum())
         inputs += [*variables, weight]
         phis.append(variables[0])
         statuses.append(status)
-    gradients = pytensor.grad(losses[0] + losses[1], phis)
-    return pytensor.function(inputs, [*losses, *gradients, *statuses], mode=mode)
+    gradients: Any = grad(losses[0] + losses[1], phis)
+    return function(inputs, [*losses, *gradients, *statuses], mode=mode)
 
 
 @pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
@@ -86,10 +91,10 @@ def test_values_and_gradients_of_two_models_in_one_graph(mode: str) -> None:
     assert [len(kernel.module.solve.signatures) for _, kernel in KERNELS.values()] == [1, 1]
 
 
-def differences(name: str, given: Any) -> Floats:
+def differences(name: str, given: tuple[Any, ...]) -> Floats:
     """Central differences of the loss, (subject, parameter)."""
     phi, *rest = given
-    out, step = np.empty_like(phi), 1e-4
+    out, step = np.empty(phi.shape), 1e-4
     for index in np.ndindex(*phi.shape):
         moved = [phi.copy(), phi.copy()]
         moved[0][index] += step
@@ -101,8 +106,8 @@ def differences(name: str, given: Any) -> Floats:
 
 def test_a_failed_subject_is_nan_with_its_status() -> None:
     variables = symbols()
-    pred, _, status = KernelOp(KERNELS["oral"][1])(*variables, RTOL, 5)
-    run = pytensor.function(variables, [pred, status], mode="FAST_COMPILE")
+    pred, _, status = outputs(KERNELS["oral"][1], variables, max_steps=5)
+    run = function(variables, [pred, status], mode="FAST_COMPILE")
     found, code = run(*flat(*data("oral", 2, 1)[:4]))
     assert np.isnan(found).all()
     np.testing.assert_array_equal(code, 1)
@@ -110,20 +115,21 @@ def test_a_failed_subject_is_nan_with_its_status() -> None:
 
 def test_nothing_flows_through_the_jacobian_or_the_status() -> None:
     variables = symbols()
-    _, jac, _ = KernelOp(KERNELS["peak"][1])(*variables, RTOL, MAX_STEPS)
+    _, jac, _ = outputs(KERNELS["peak"][1], variables)
     with pytest.raises(DisconnectedInputError):
-        pytensor.grad(jac.sum(), variables[0])
+        grad(jac.sum(), variables[0])
 
 
 def test_pickles_and_copies_work_and_are_equal() -> None:
     op = KernelOp(KERNELS["peak"][1])
     inputs = flat(*data("peak", 2, 4)[:4])
     wanted = KERNELS["peak"][1](inputs[0], inputs[1], *data("peak", 2, 4)[2:4], rtol=RTOL)
+    node: Any = None  # not looked at
     for twin in (pickle.loads(pickle.dumps(op)), copy.deepcopy(op), copy.copy(op)):
         assert twin == op
         assert hash(twin) == hash(op)
         storage: list[list[Any]] = [[None], [None], [None]]
-        twin.perform(None, [*inputs, np.float64(RTOL), np.int64(MAX_STEPS)], storage)
+        twin.perform(node, [*inputs, np.float64(RTOL), np.int64(MAX_STEPS)], storage)
         np.testing.assert_array_equal(storage[0][0], wanted.pred)
         np.testing.assert_array_equal(storage[1][0], wanted.jac)
     other = KernelOp(KERNELS["oral"][1])

@@ -75,7 +75,7 @@ def test_rows_at_time_zero_read_the_initial_state() -> None:
     phi = some(2)
     rows = regular_rows(np.array([0.0]), [LEVEL, EXCESS], 2)
     for form in ("ode", "closed"):
-        out = solve(phi, rows, form)  # type: ignore[arg-type]
+        out = solve(phi, rows, form)
         np.testing.assert_allclose(out.pred[::2], phi[:, 0], atol=1e-14)
         np.testing.assert_allclose(out.pred[1::2], 0.0, atol=1e-14)
         np.testing.assert_allclose(out.jac[::2], [[1, 0, 0, 0]] * 2, atol=1e-14)

@@ -191,6 +191,12 @@ def test_replicates_rank_every_quantity_and_share_one_compiled_posterior(joint, 
     assert len({line["key"] for line in lines}) == 1
 
 
+@pytest.mark.parametrize("variant", ["none", "sign", "m5"])
+def test_ten_replicates_tell_the_fit_from_its_controls(joint, variant):
+    found = [run_replicate(joint, 8, number, variant, efforts=SHORT) for number in range(10)]
+    assert summarise(found, variant)["passed"] is (variant == "none")
+
+
 def test_failed_replicates_are_counted_and_stay(lines):
     broken = {
         "replicate": 3, "rows_below": 0.2, "error": "The sampler stopped.", "attempts": 2,
