@@ -300,9 +300,7 @@ def find_mode(levels: Levels, z: Floats, rng: np.random.Generator) -> Mode:
             now = estimate(levels, frozen, z + step * (best - z))
         moved = float(np.abs(best - z).max())
         z, value = z + step * (best - z), now.value
-        proposal = Proposal.fitted(
-            *_moments(frozen.white, now.weight), effective=now.effective
-        )
+        proposal = Proposal.fitted(*_moments(frozen.white, now.weight), effective=now.effective)
         if moved < MOVED:
             converged = True
             break
