@@ -97,13 +97,13 @@ def _columns(
 def table(summary: dict[str, Any]) -> str:
     """The summary as lines of text."""
     checks = summary["failed_checks"]
-    verdict = {True: "inside the band", False: "outside the band", None: "nothing to test"}
+    verdict = {True: "all inside", False: "not all inside", None: "nothing to test"}
     rows = [
         f"{summary['variant']}: {summary['meaning']}",
         f"{summary['replicates']} replicates, {summary['ranked']} ranked;"
         f" {len(summary['sampler_errors'])} sampler errors; {summary['sampled_again']} sampled"
         f" again; {len(checks['replicates'])} with a failed check {checks['by_check'] or ''}",
-        f"all quantities {verdict[summary['passed']]} ({1 - ALPHA:.0%} simultaneous);"
+        f"ECDFs and the simultaneous {1 - ALPHA:.0%} band: {verdict[summary['passed']]};"
         f" without failed checks: {verdict[summary['passed_checks_only']]}",
         f"{'quantity':24s}{'p':>9s}  {'50 %':>6s} {'(95 % CI)':13s} {'90 %':>6s} (95 % CI)",
     ]

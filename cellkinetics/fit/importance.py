@@ -190,41 +190,56 @@ def weigh(
     -------
     Weighed
     """
-    rows = int((np.diff(levels.joint.observations.rows.start) * own_counts).sum())
-    step = max(1, CHUNK_ROWS // rows)
+    lengths = np.diff(levels.joint.observations.rows.start)
+    few = max(1, CHUNK_ROWS // int(lengths.sum()))
+    fewer = max(1, CHUNK_ROWS // int((lengths * own_counts).sum()))
     z = student.draw(count, rng)
-    parts = [
-        _weigh_chunk(levels, z[first : first + step], proposal, start, own_counts, rng)
-        for first in range(0, count, step)
-    ]
+    parts = []
+    for first in range(0, count, few):
+        part = z[first : first + few]
+        modes = _rough_modes(levels, part, start)
+        for begin in range(0, len(part), fewer):
+            within = slice(begin, begin + fewer)
+            some = Modes(*(x[within].reshape(-1, *x.shape[2:]) for x in modes))
+            parts.append(_weigh_own(levels, part[within], some, proposal, own_counts, rng))
     log_p, u, spread, mean, square = (np.concatenate(part) for part in zip(*parts, strict=True))
     log_weight = log_p.sum(axis=1) + log_prior(levels, z)[0] - student.log_density(z)
     return Weighed(z, u, log_weight, spread, mean, square)
 
 
-def _weigh_chunk(
-    levels: Levels,
-    z: Floats,
-    proposal: Proposal,
-    start: Floats,
-    own_counts: Ints,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    shared, every = shared_at(levels, z), every_subject(levels, len(z))
-    subjects, own = start.shape
+def _rough_modes(levels: Levels, z: Floats, start: Floats) -> tuple[Floats, Floats, Floats]:
+    """Modes near those at the mode of theta: u, value and Hessian, each (draw, subject, ...)."""
     modes = find_modes(
         levels,
-        shared,
-        every,
+        shared_at(levels, z),
+        every_subject(levels, len(z)),
         np.tile(start, (len(z), 1)),
         tolerance=1e-2,
         evaluations=MODE_EVALUATIONS,
     )
+    shape = (len(z), len(start))
+    return (
+        modes.u.reshape(*shape, -1),
+        modes.value.reshape(shape),
+        modes.hessian.reshape(*shape, *modes.hessian.shape[1:]),
+    )
+
+
+def _weigh_own(
+    levels: Levels,
+    z: Floats,
+    modes: Modes,
+    proposal: Proposal,
+    own_counts: Ints,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """What the subjects' own draws say of each theta; the fields of ``Weighed`` from log p on."""
+    shared, every = shared_at(levels, z), every_subject(levels, len(z))
     counts = np.tile(own_counts, len(z))
     draws = draw_own(proposal, modes, every.subject, counts, rng)
     both = np.concatenate([draws.item, draws.item])
     batch = make_batch(levels, every.draw[both], every.subject[both])
-    u = draws.u.reshape(-1, own)
+    u = draws.u.reshape(len(both), -1)
     pred, _ = solve_batch(levels, shared, batch, u, jacobian=False)
     reading = read_batch(levels, shared, batch, u, pred)
     log_w = log_joint(levels, shared, batch, u, reading.log_p).reshape(2, -1) - draws.log_q
@@ -235,20 +250,18 @@ def _weigh_chunk(
     with np.errstate(divide="ignore", invalid="ignore"):
         log_p = top + np.log(total / counts)
         spread = counts * np.add.reduceat((weight**2).sum(axis=0), begin) / total**2 - 1
-        share = weight / total[draws.item]
-    share = np.nan_to_num(share)
+        share = np.nan_to_num(weight / total[draws.item])
     weighted = share[..., None] * draws.white
     mean = np.add.reduceat(weighted.sum(axis=0), begin)
     square = np.add.reduceat(np.einsum("spq,spr->pqr", weighted, draws.white), begin)
-    picked = _pick(share, begin, rng)
-    chosen = draws.u.transpose(1, 0, 2).reshape(-1, own)[picked]
-    shape = (len(z), subjects)
+    chosen = draws.u.transpose(1, 0, 2).reshape(len(both), -1)[_pick(share, begin, rng)]
+    shape = (len(z), len(own_counts))
     return (
         log_p.reshape(shape),
-        chosen.reshape(*shape, own),
+        chosen.reshape(*shape, -1),
         spread.reshape(shape),
-        mean.reshape(*shape, own),
-        square.reshape(*shape, own, own),
+        mean.reshape(*shape, -1),
+        square.reshape(*shape, *square.shape[1:]),
     )
 
 
