@@ -424,6 +424,7 @@ def _likelihood(
         b,
         logp=logp,
         random=random,
-        observed=np.where(obs.kind == 0, obs.value, bound),
+        # As data, so that another study of the same shape needs no new compilation.
+        observed=pm.Data("row_value", np.where(obs.kind == 0, obs.value, bound)),
         signature="(),(),()->()",
     )
