@@ -133,10 +133,10 @@ class SamplerSpec(Section):
     posteriors; its updates are dear in large ones, where ``auto`` takes ``diag``.
     """
 
-    draws: Annotated[int, Field(ge=100)] = 1000
+    draws: Annotated[int, Field(ge=100)] = 1500
     tune: Annotated[int, Field(ge=100)] = 500
     chains: Annotated[int, Field(ge=4)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     maxdepth: Annotated[int, Field(ge=4, le=15)] = 10
     adaptation: Literal["auto", "low_rank", "diag", "draw_diag"] = "auto"
 
