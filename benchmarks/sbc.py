@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cellkinetics.errors import CellKineticsError
-from cellkinetics.fit.files import write_json
+from cellkinetics.files import write_json
 from cellkinetics.fit.provenance import identity, versions
 from cellkinetics.fit.run import prepare
 from cellkinetics.fit.store import owned

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.files import write_json
+from cellkinetics.files import write_json
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def check(
         return
     if what is None:
         raise typer.BadParameter("name a study or a fit, or ask for --limits")
-    from cellkinetics.show import print_findings
+    from cellkinetics.show.findings import print_findings
 
     findings = check_anything(what, assume_lloq=parse_limits(assume_lloq or []))
     print_findings(findings, as_json=as_json)
@@ -67,7 +67,7 @@ def models(
     as_json: Json = False,
 ) -> None:
     """List the models, or print the card of one."""
-    from cellkinetics.show import print_card, print_models
+    from cellkinetics.show.models import print_card, print_models
 
     if name is None:
         print_models(as_json=as_json)
@@ -86,7 +86,7 @@ def priors(
 ) -> None:
     """Show what a fit believes before it has seen data: parameters, and curves against the data."""
     from cellkinetics.fit.run import priors as run_priors
-    from cellkinetics.show import print_priors
+    from cellkinetics.show.fit import print_priors
 
     print_priors(run_priors(fit, out=out, study=study, draws=draws, seed=seed), as_json=as_json)
 
@@ -111,7 +111,7 @@ def fit(
 ) -> None:
     """Sample the posterior of a fit, check it, and write its result folder."""
     from cellkinetics.fit.run import fit as run_fit
-    from cellkinetics.show import print_result
+    from cellkinetics.show.fit import print_result
 
     result = run_fit(
         fit,

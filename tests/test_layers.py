@@ -15,6 +15,7 @@ PACKAGE = ROOT / "cellkinetics"
 ORDER = (
     "errors",
     "units",
+    "files",
     "study",
     "declare",
     "algebra",
@@ -30,6 +31,10 @@ ORDER = (
     "joint",
     "plot",
     "fit",
+    "exposure",
+    "outcome",
+    "cdisc",
+    "endpoints",
     "card",
     "verify",
     "show",

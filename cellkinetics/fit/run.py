@@ -14,9 +14,9 @@ import xarray as xr
 
 from cellkinetics.catalogue import find_fit, find_study, load_model
 from cellkinetics.errors import FitError
+from cellkinetics.files import write_csv, write_json, write_text
 from cellkinetics.fit.diagnostics import Diagnostics, diagnose
 from cellkinetics.fit.figures import draw_figures, prior_curves
-from cellkinetics.fit.files import write_csv, write_json, write_text
 from cellkinetics.fit.prior import prior_draws
 from cellkinetics.fit.provenance import changes, identity, versions
 from cellkinetics.fit.result import assemble, save_tree

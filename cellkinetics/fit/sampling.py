@@ -10,9 +10,9 @@ from pathlib import Path
 import xarray as xr
 
 from cellkinetics.errors import FitError
+from cellkinetics.files import write_json
 from cellkinetics.fit.chain import STATISTICS, Settings, statistic
 from cellkinetics.fit.compile import Compiled, compile_model
-from cellkinetics.fit.files import write_json
 from cellkinetics.fit.plan import EXACT_WITHIN, kept_draws
 from cellkinetics.fit.progress import Reporter, reporter
 from cellkinetics.fit.store import Record, owned, read_record

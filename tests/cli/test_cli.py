@@ -142,7 +142,7 @@ def test_resume_names_what_changed(tmp_path: Path) -> None:
     folder.mkdir()
     text = (ROOT / "fits" / "aml5-stein2019" / "fit.toml").read_text(encoding="utf-8")
     (folder / "fit.toml").write_text(text, encoding="utf-8")
-    from cellkinetics.fit.files import write_json
+    from cellkinetics.files import write_json
     from cellkinetics.fit.provenance import identity
     from cellkinetics.fit.run import prepare
 

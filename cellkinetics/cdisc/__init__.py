@@ -1,0 +1,1 @@
+"""CDISC ADaM: data sets in as a study, answers out as data sets."""

@@ -1,0 +1,1 @@
+"""What happened to the patients: response, MRD, safety, cytokines, time to event."""

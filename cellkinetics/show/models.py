@@ -1,0 +1,96 @@
+"""The catalogue and a model's card, on the terminal."""
+
+import json
+from dataclasses import asdict
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cellkinetics.card import equations, parameter_rows
+from cellkinetics.catalogue import load_model, model_names
+from cellkinetics.declare import Observable, State
+from cellkinetics.published import reproduce
+from cellkinetics.show.console import open_console
+
+
+def print_models(*, as_json: bool) -> None:
+    """List the catalogue."""
+    found = [load_model(name) for name in model_names()]
+    if as_json:
+        typer.echo(
+            json.dumps([{"name": m.name, "title": m.title, "source": m.source} for m in found])
+        )
+        return
+    table = Table("model", "what it is", "population", box=None, pad_edge=False)
+    for model in found:
+        table.add_row(model.name, model.title, model.population)
+    open_console().print(table)
+
+
+def print_card(name: str, *, as_json: bool) -> None:
+    """Print a model's card: purpose, equations, quantities, origin of every value."""
+    model = load_model(name)
+    lines, parameters = equations(model), parameter_rows(model)
+    if as_json:
+        content = {
+            "name": model.name,
+            "title": model.title,
+            "purpose": model.purpose,
+            "population": model.population,
+            "source": model.source,
+            "equations": [{"section": s, "left": a, "right": b} for s, a, b in lines],
+            "parameters": parameters,
+            "published": [asdict(entry) for entry in reproduce(model)],
+        }
+        typer.echo(json.dumps(content, ensure_ascii=False))
+        return
+    console = open_console()
+    console.print(f"[bold]{escape(model.name)}[/]  {escape(model.title)}")
+    for label, text in (
+        ("for", model.purpose),
+        ("population", model.population),
+        ("source", model.source),
+        ("identifiable", model.identifiability),
+    ):
+        if text:
+            console.print(f"  {label + ':':14}{escape(text)}")
+    for text in model.deviations:
+        console.print(f"  {'deviation:':14}{escape(text)}")
+    console.print("\n[bold]Equations[/]  (t in days since the first infusion)")
+    for section, left, right in lines:
+        joint = " " if section in {"infusion", "switch"} else " = "
+        console.print(f"  {section:9} {escape(left)}{joint}{escape(right)}", soft_wrap=True)
+    console.print("\n[bold]States and readings[/]")
+    quantities: tuple[State | Observable, ...] = (*model.states, *model.observables)
+    for q in quantities:
+        console.print(f"  {q.name}, {q.unit}: {escape(q.meaning)}")
+    for i in model.inputs:
+        console.print(f"  input {i.name}, {i.unit}: {escape(i.meaning)}")
+    table = Table(
+        *parameters[0], box=None, pad_edge=False, title="Parameters", title_justify="left"
+    )
+    for row in parameters:
+        table.add_row(*(escape(str(v)) for v in row.values()))
+    console.print()
+    console.print(table)
+    if model.covariates:
+        console.print("\n[bold]Published covariate effects[/]")
+        for c in model.covariates:
+            console.print(
+                f"  {escape(c.name)}: {c.value:+g} (RSE {100 * c.rse:.0f} %), {c.form};"
+                f" {escape(c.source or 'ASSUMPTION: ' + c.assumption)}"
+            )
+    if model.residuals:
+        console.print("\n[bold]Residual error[/]")
+        for r in model.residuals:
+            origin = r.source or f"ASSUMPTION: {r.assumption}"
+            console.print(f"  {r.observable}: SD {r.sd:g} on the log scale; {escape(origin)}")
+    if model.published:
+        console.print("\n[bold]Published numbers[/]")
+        for entry in reproduce(model):
+            mark = "[green]passed[/]" if entry.passed else "[red]FAILED[/]"
+            console.print(
+                f"  {mark} {escape(entry.name)}: {entry.published:.10g}, here"
+                f" {entry.computed:.10g}; {escape(entry.source)}"
+            )
