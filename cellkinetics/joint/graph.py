@@ -1,207 +1,26 @@
-"""Study, model, population and observation joined into one ``pm.Model``; never samples.
+"""The posterior as a plain ``pm.Model``; never samples.
 
 The graph is kept small on purpose: a few vectors of random variables, one Op for the model, one
 for the densities. What is of interest to a reader (typical values, individual parameters) is
 computed from the draws afterwards, not in the graph.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from cellkinetics.declare import Model
 from cellkinetics.density import draw_readings
-from cellkinetics.kernel.compiled import Kernel, build_kernel
+from cellkinetics.joint.together import Joint
 from cellkinetics.kernel.density_op import log_density_rows
-from cellkinetics.kernel.layout import Dosing, Floats, Rows
 from cellkinetics.kernel.op import KernelOp
-from cellkinetics.observation import (
-    Observations,
-    covariate_table,
-    dosing_of,
-    kernel_constants,
-    observe_study,
-)
-from cellkinetics.population import Omega, Population, Typical, make_population
-from cellkinetics.spec import FitSpec
-from cellkinetics.study.study import Study
 
 type Tensor = Any
 """A PyTensor variable; PyTensor's own types are partial."""
 
-CENTRED_ABOVE = 4.0
-"""A subject's deviation is sampled centred where the data say this much more than the prior."""
-
 OMEGA_CALIBRATION_SD = 0.5
 """Half-normal scale of between-subject variability of a calibration factor (assumption)."""
-
-
-@dataclass(frozen=True)
-class Joint:
-    """What a posterior is made of, before any random variable: data, kernel, priors.
-
-    The kernel's parameters are ordered non-centred (correlated ones first), then centred, then
-    without between-subject variability, so that the graph only has to join three blocks.
-    """
-
-    study: Study
-    model: Model
-    spec: FitSpec
-    population: Population
-    observations: Observations
-    kernel: Kernel
-    dosing: Dosing
-    constants: Floats
-    noncentred: tuple[str, ...]
-    centred: tuple[str, ...]
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Subjects with at least one row, in the order of the study."""
-        return self.observations.subjects
-
-    def omega(self, name: str) -> Omega:
-        """Prior of the between-subject SD of a parameter."""
-        return next(q for q in self.population.omega if q.name == name)
-
-    def unit(self, declared: str) -> str:
-        """Unit in which a quantity of the model comes out in this fit.
-
-        An assay that is the only one of its observable and cannot be converted is taken as it is:
-        whatever the model declares in the observable's unit is then in the assay's.
-        """
-        units = {q.name: q.unit for q in self.model.observables}
-        for analyte in self.observations.analytes:
-            if analyte.defines_unit and units[analyte.observable] == declared:
-                return analyte.unit
-        return declared
-
-    @property
-    def estimated(self) -> tuple[Typical, ...]:
-        """Typical values that are estimated, in the kernel's order."""
-        return tuple(q for q in self.population.typical if q.sd > 0)
-
-
-def join(study: Study, model: Model, spec: FitSpec) -> Joint:
-    """Put a fit together: rows, priors, kernel.
-
-    Parameters
-    ----------
-    study : Study
-    model : Model
-    spec : FitSpec
-
-    Returns
-    -------
-    Joint
-
-    Raises
-    ------
-    SpecError, StudyError, ModelError
-    """
-    observations = observe_study(study, model, spec)
-    covariates = covariate_table(study, observations.subjects)
-    population = make_population(model, spec, covariates)
-    kernel = build_kernel(model, population.names, form=spec.kernel.form)
-    dosing = dosing_of(study, model, observations.subjects)
-    constants = kernel_constants(
-        study, model, observations.subjects, kernel.constants, population.constants
-    )
-    draft = Joint(
-        study=study,
-        model=model,
-        spec=spec,
-        population=population,
-        observations=observations,
-        kernel=kernel,
-        dosing=dosing,
-        constants=constants,
-        noncentred=(),
-        centred=(),
-    )
-    centred = _choose_centred(draft)
-    free = [q.name for q in population.omega if q.name not in centred]
-    noncentred = [*population.correlated, *(n for n in free if n not in population.correlated)]
-    rest = [q.name for q in population.typical if q.name not in {*noncentred, *centred}]
-    order = [*noncentred, *centred, *rest]
-    ordered = replace(
-        population,
-        typical=tuple(sorted(population.typical, key=lambda q: order.index(q.name))),
-        omega=tuple(sorted(population.omega, key=lambda q: order.index(q.name))),
-    )
-    kernel = build_kernel(model, tuple(order), form=spec.kernel.form)
-    return replace(
-        draft,
-        population=ordered,
-        kernel=kernel,
-        noncentred=tuple(noncentred),
-        centred=tuple(centred),
-    )
-
-
-def predict(joint: Joint, phi: Floats, *, rows: Rows | None = None) -> tuple[Floats, Floats]:
-    """Predictions and their Jacobian at given individual parameters.
-
-    Parameters
-    ----------
-    joint : Joint
-    phi : float array (subject, parameter)      transformed, in the kernel's order
-    rows : Rows, optional                       default: those of the likelihood
-
-    Returns
-    -------
-    pred (row,), jac (row, parameter)           pred without link offset and calibration
-    """
-    out = joint.kernel(
-        phi,
-        joint.constants,
-        joint.dosing,
-        joint.observations.rows if rows is None else rows,
-        rtol=joint.spec.kernel.rtol,
-        max_steps=joint.spec.kernel.max_steps,
-    )
-    return out.pred, out.jac
-
-
-def _choose_centred(joint: Joint) -> list[str]:
-    """Parameters whose deviations the data of most subjects determine: these are sampled centred.
-
-    The measure is omega^2 times the expected information of the subject's readings on phi, at
-    typical values, rows below a limit counted as silent.
-    """
-    population, obs = joint.population, joint.observations
-    phi = np.tile([q.loc for q in population.typical], (len(obs.subjects), 1))
-    pred, jac = predict(joint, phi)
-    medians = np.array([q.median for q in obs.errors] + [0.0])
-    a = medians[[obs.analytes[i].a for i in obs.analyte]]
-    b = medians[[obs.analytes[i].b for i in obs.analyte]]
-    natural = np.where(obs.pred_is_log, np.exp(pred), pred)
-    by_log = np.where(obs.pred_is_log, 1.0, 1.0 / np.maximum(np.abs(natural), 1e-300))
-    combined = obs.family == 2
-    weight = np.where(
-        combined,
-        np.where(obs.pred_is_log, natural, 1.0) ** 2 / (a**2 + (b * natural) ** 2),
-        (by_log / np.where(a > 0, a, 1.0)) ** 2,
-    )
-    weight = np.where((obs.kind == 0) & np.isfinite(pred), weight, 0.0)
-    information = np.zeros_like(phi)
-    np.add.at(information, obs.subject, weight[:, None] * np.nan_to_num(jac) ** 2)
-    names = list(population.names)
-    chosen = []
-    for q in population.omega:
-        if q.name in population.correlated:
-            continue
-        if q.centred == "auto":
-            strength = q.median**2 * information[:, names.index(q.name)]
-            wanted = bool(np.median(strength) > CENTRED_ABOVE)
-        else:
-            wanted = q.centred
-        if wanted:
-            chosen.append(q.name)
-    return chosen
 
 
 def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
