@@ -1,0 +1,1 @@
+"""Safety: adverse events, CRS and ICANS, blood-count recovery, infections, deaths, DLT."""

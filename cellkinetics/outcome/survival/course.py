@@ -1,0 +1,221 @@
+"""A subject's course as the tables tell it: every dated fact with its table and line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cellkinetics.outcome.survival.data import SurvivalError
+from cellkinetics.outcome.treated import treated
+from cellkinetics.study.study import Study
+
+REMISSION = ("CR", "CRh", "CRi")
+RESPONSE = (*REMISSION, "PR")  # MLFS is no response
+DISEASE = ("treatment_failure", "progression", "relapse")
+INTERRUPTIONS = ("transplant", "other_therapy")
+# In tables that show a subject alive; a death in events does not.
+ALIVE = ("infusions", "samples", "assessments", "events", "toxicities", "vitals", "treatments")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One dated fact: ``what`` happened on ``day``, from which line of which table (if any)."""
+
+    day: float
+    what: str
+    table: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Say it with its source: "relapse on day 180 (events.csv, line 5)"."""
+        text = f"{self.what.replace('_', ' ')} on day {self.day:g}"
+        if not self.table:
+            return text
+        return f"{text} ({self.table}.csv{'' if self.line is None else f', line {self.line}'})"
+
+
+@dataclass(frozen=True)
+class Course:
+    """One treated subject, up to the data cut.
+
+    ``responses`` are the evaluable assessments after day 0, the earliest first; ``disease`` the
+    treatment failures, progressions and relapses; ``alive`` the last day known alive. ``unused``
+    holds what is not used anywhere, with the reason.
+    """
+
+    subject: str
+    cut: float
+    alive: Fact
+    death: Fact | None
+    disease: tuple[Fact, ...]
+    interruptions: tuple[Fact, ...]
+    responses: tuple[Fact, ...]
+    unused: tuple[str, ...]
+
+    @property
+    def assessed(self) -> Fact | None:
+        """The last evaluable response assessment."""
+        return self.responses[-1] if self.responses else None
+
+    def first(self, kinds: tuple[str, ...], until: float = np.inf) -> Fact | None:
+        """First response of one of these kinds, up to and including a day."""
+        return next((r for r in self.responses if r.what in kinds and r.day <= until), None)
+
+
+def courses(
+    study: Study,
+    *,
+    responses: pd.DataFrame | None = None,
+    disease: pd.DataFrame | None = None,
+    cutoff: float | None = None,
+) -> list[Course]:
+    """Collect every treated subject's course, in the order of ``study.subjects``.
+
+    Parameters
+    ----------
+    study : Study
+    responses : DataFrame, optional       subject, time, response (and line); default: the response
+                                          column of the study's assessments
+    disease : DataFrame, optional         of :func:`cellkinetics.outcome.relapse.
+                                          relapse_and_progression`: its derived rows count beside
+                                          those of events.csv. Default: a remission that an
+                                          assessment shows lost, where events.csv shows no disease
+                                          after it
+    cutoff : float, day, optional         a data cut for everyone; a subject's own ``data_cut``
+                                          holds too, the earlier counts
+
+    Returns
+    -------
+    list of Course                        subjects with an infusion; all, if the study has none
+
+    Raises
+    ------
+    SurvivalError                         if a table lacks a column, or the cut is before 0
+    """
+    if cutoff is not None and not cutoff >= 0:
+        raise SurvivalError(f"data cut on day {cutoff:g}: wanted a day from the infusion (0) on.")
+    given = _responses(study, responses)
+    derived = _derived(disease)
+    own = study.subjects.drop_duplicates("subject").set_index("subject")["data_cut"]
+    latest = np.inf if cutoff is None else float(cutoff)
+    cuts = own.fillna(np.inf).clip(upper=latest)
+    by_subject = {
+        name: dict(iter(study.table(name).groupby("subject", sort=False))) for name in ALIVE
+    }
+    answers = dict(iter(given.groupby("subject", sort=False)))
+    return [
+        _course(
+            subject,
+            float(cuts[subject]),
+            {name: tables[subject] for name, tables in by_subject.items() if subject in tables},
+            answers.get(subject),
+            None if derived is None else derived.get(subject, []),
+        )
+        for subject in treated(study)
+    ]
+
+
+def _responses(study: Study, responses: pd.DataFrame | None) -> pd.DataFrame:
+    frame = study.assessments if responses is None else responses
+    _has(frame, "responses", ("subject", "time", "response"))
+    if "line" not in frame.columns:
+        lines = study.assessments.drop_duplicates(["subject", "time"])
+        frame = frame.merge(lines[["subject", "time", "line"]], on=["subject", "time"], how="left")
+    evaluable = frame["response"].notna() & (frame["response"] != "NE") & (frame["time"] > 0)
+    return frame.loc[evaluable, ["subject", "time", "response", "line"]]
+
+
+def _derived(disease: pd.DataFrame | None) -> dict[str, list[Fact]] | None:
+    """Derived relapses and progressions by subject; None where the caller has none."""
+    if disease is None:
+        return None
+    _has(disease, "disease", ("subject", "time", "event", "source", "line"))
+    rows = disease[disease["source"] == "derived"]
+    out: dict[str, list[Fact]] = {}
+    for subject, *row in zip(
+        *(rows[name] for name in ("subject", "time", "event", "line")), strict=True
+    ):
+        day, event, line = row
+        fact = Fact(float(day), f"{event} (derived)", "assessments", int(line))
+        out.setdefault(str(subject), []).append(fact)
+    return out
+
+
+def _has(frame: pd.DataFrame, what: str, names: tuple[str, ...]) -> None:
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        raise SurvivalError(f"{what} has no column {absent[0]!r}: wanted {', '.join(names)}.")
+
+
+def _course(
+    subject: str,
+    cut: float,
+    tables: dict[str, pd.DataFrame],
+    responses: pd.DataFrame | None,
+    derived: list[Fact] | None,
+) -> Course:
+    unused: list[str] = []
+
+    def before_cut(facts: list[Fact]) -> list[Fact]:
+        unused.extend(
+            f"{fact}: after the data cut, day {cut:g}" for fact in facts if fact.day > cut
+        )
+        return sorted((fact for fact in facts if fact.day <= cut), key=lambda fact: fact.day)
+
+    events = before_cut(_facts("events", tables.get("events"), "event"))
+    answers = before_cut(_facts("assessments", responses, "response"))
+    deaths = [fact for fact in events if fact.what == "death"]
+    disease = [fact for fact in events if fact.what in DISEASE]
+    if derived is None:
+        derived = _lost_remission(answers, disease)
+    disease = sorted((*disease, *before_cut(derived)), key=lambda fact: fact.day)
+    return Course(
+        subject=subject,
+        cut=cut,
+        alive=_alive(tables, cut),
+        death=deaths[0] if deaths else None,
+        disease=tuple(disease),
+        interruptions=tuple(fact for fact in events if fact.what in INTERRUPTIONS),
+        responses=tuple(answers),
+        unused=tuple(unused),
+    )
+
+
+def _facts(table: str, frame: pd.DataFrame | None, column: str) -> list[Fact]:
+    if frame is None:
+        return []
+    rows = zip(frame["time"], frame[column], frame["line"], strict=True)
+    return [
+        Fact(float(day), str(what), table, None if pd.isna(line) else int(line))
+        for day, what, line in rows
+    ]
+
+
+def _lost_remission(answers: list[Fact], disease: list[Fact]) -> list[Fact]:
+    """A remission that an assessment shows lost and events.csv does not: a relapse on that day."""
+    start = next((fact.day for fact in answers if fact.what in REMISSION), np.inf)
+    if any(fact.day > start for fact in disease):
+        return []
+    lost = next((f for f in answers if f.day > start and f.what in ("NR", "PR")), None)
+    if lost is None:
+        return []
+    return [Fact(lost.day, f"relapse ({lost.what} after remission)", lost.table, lost.line)]
+
+
+def _alive(tables: dict[str, pd.DataFrame], cut: float) -> Fact:
+    """The last day known alive; the cut itself for whom anything is known of later."""
+    last = Fact(0.0, "infusion", "infusions")
+    for name, frame in tables.items():
+        times = frame["time"].to_numpy(dtype=np.float64)
+        if (times > cut).any():
+            return Fact(cut, "alive at the data cut", "")
+        rows = frame[frame["event"] != "death"] if name == "events" else frame
+        times = rows["time"].to_numpy(dtype=np.float64)
+        # A contact that was recorded as such goes before a sample of the same day.
+        if len(times) and (
+            times.max() > last.day or (times.max() == last.day and name == "events")
+        ):
+            row = rows.iloc[int(np.argmax(times))]
+            what = str(row["event"]) if name == "events" else f"last row of {name}"
+            last = Fact(float(times.max()), what, name, int(row["line"]))
+    return last

@@ -1,0 +1,230 @@
+"""From derived times to an answer: the curve and the numbers that a trial report prints."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellkinetics.outcome.answer import Answer, number, numbers
+from cellkinetics.outcome.survival.competing import cumulative_incidence, incidence_at
+from cellkinetics.outcome.survival.intervals import ConfType
+from cellkinetics.outcome.survival.kaplan_meier import (
+    KaplanMeier,
+    at_risk,
+    kaplan_meier,
+    quantile,
+    survival_at,
+)
+from cellkinetics.outcome.survival.parametric import ModelName, posterior
+from cellkinetics.outcome.survival.restricted_mean import restricted_mean
+
+YEAR = 365.0  # 12 months is day 365; a month is a twelfth of it
+MONTHS = (3, 6, 12)
+AT_RISK_STEPS = (1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0)
+
+
+def counted(subjects: pd.DataFrame) -> pd.DataFrame:
+    """Rows of subjects who count."""
+    return subjects[subjects["reason"].isna()]
+
+
+def survival_answer(
+    name: str,
+    title: str,
+    definition: str,
+    subjects: pd.DataFrame,
+    *,
+    conf_type: ConfType,
+    level: float,
+    models: Collection[ModelName],
+    point_mass: bool = False,
+    notes: Sequence[str] = (),
+) -> Answer:
+    """Answer of an endpoint with one kind of event.
+
+    Parameters
+    ----------
+    subjects : DataFrame          of :func:`derive`
+    conf_type, level              of the Kaplan-Meier intervals; ``level`` of all
+    models : collection           parametric posteriors to add: "weibull", "log-normal",
+                                  "piecewise-exponential"
+    point_mass : bool             whether the rule puts events at time 0 by definition
+
+    Returns
+    -------
+    Answer                        ``more``: curve, at_risk
+    """
+    rows = counted(subjects)
+    if rows.empty:
+        nobody = [number("median", np.nan, n=0, events=0, method="Kaplan-Meier", note=_none(notes))]
+        return Answer(name, title, definition, subjects, numbers(nobody), notes=tuple(notes))
+    time, event = rows["time"].to_numpy(), rows["event"].to_numpy(dtype=np.float64)
+    km = kaplan_meier(time, event, conf_type=conf_type, level=level)
+    found = curve_numbers(km)
+    for model in models:
+        found += _posterior_numbers(model, time, event, level, point_mass)
+    return Answer(
+        name,
+        title,
+        definition,
+        subjects,
+        numbers(found),
+        {"curve": km.curve, "at_risk": at_risk(km, _days(km.last))},
+        tuple(notes),
+    )
+
+
+def curve_numbers(km: KaplanMeier) -> list[dict[str, Any]]:
+    """Median, survival at 3, 6 and 12 months and restricted mean of a curve, as rows of numbers."""
+    shared: dict[str, Any] = {"n": km.n, "events": km.events, "level": km.level}
+    middle = quantile(km)
+    found = [
+        number(
+            "median",
+            middle.value,
+            lower=middle.lower,
+            upper=middle.upper,
+            unit="day",
+            method=km.method.replace("interval", "bands inverted"),
+            note=middle.note,
+            **shared,
+        )
+    ]
+    for months in MONTHS:
+        there = survival_at(km, landmark_day(months))
+        found.append(
+            number(
+                _landmark(months),
+                there.value,
+                lower=there.lower,
+                upper=there.upper,
+                method=km.method,
+                note=there.note,
+                **shared,
+            )
+        )
+    if km.last > 0:
+        mean = restricted_mean(km)
+        found.append(
+            number(
+                f"restricted mean to day {mean.until:g}",
+                mean.mean,
+                lower=mean.lower,
+                upper=mean.upper,
+                unit="day",
+                method=f"area under Kaplan-Meier, SE {mean.std_error:.4g}, plain interval",
+                note=mean.note,
+                **shared,
+            )
+        )
+    return found
+
+
+def incidence_answer(
+    name: str,
+    title: str,
+    definition: str,
+    subjects: pd.DataFrame,
+    *,
+    conf_type: ConfType,
+    level: float,
+    notes: Sequence[str] = (),
+) -> Answer:
+    """Answer of an endpoint with competing events: ``subjects`` has a column ``cause``.
+
+    Returns
+    -------
+    Answer                        ``more``: curve, at_risk
+    """
+    rows = counted(subjects)
+    method = "Aalen-Johansen"
+    if rows.empty:
+        nobody = [number("incidence", np.nan, n=0, events=0, method=method, note=_none(notes))]
+        return Answer(name, title, definition, subjects, numbers(nobody), notes=tuple(notes))
+    estimate = cumulative_incidence(
+        rows["time"], rows["cause"].to_numpy(dtype=float), conf_type=conf_type, level=level
+    )
+    found = []
+    for months in MONTHS:
+        there = incidence_at(estimate, landmark_day(months))
+        found.append(
+            number(
+                f"incidence({months} months, day {landmark_day(months):g})",
+                there.value,
+                lower=there.lower,
+                upper=there.upper,
+                n=estimate.n,
+                events=estimate.events,
+                level=level,
+                method=estimate.method,
+                note=there.note,
+            )
+        )
+    everyone = kaplan_meier(rows["time"], rows["cause"].to_numpy(dtype=float) > 0)
+    return Answer(
+        name,
+        title,
+        definition,
+        subjects,
+        numbers(found),
+        {"curve": estimate.curve, "at_risk": at_risk(everyone, _days(estimate.last))},
+        tuple(notes),
+    )
+
+
+def landmark_day(months: float) -> float:
+    """Day that is so many months from time zero."""
+    return YEAR * months / 12
+
+
+def _landmark(months: int) -> str:
+    return f"S({months} months, day {landmark_day(months):g})"
+
+
+def _days(last: float) -> list[float]:
+    """Days of the at-risk table: every so many that about six columns reach the end."""
+    step = next(
+        (step for step in AT_RISK_STEPS if last <= 6 * step), YEAR * (1 + last // (6 * YEAR))
+    )
+    return [step * i for i in range(1 + int(last // step))]
+
+
+def _none(notes: Sequence[str]) -> str:
+    return "; ".join(("nobody counts", *notes))
+
+
+def _posterior_numbers(
+    model: ModelName, time: np.ndarray, event: np.ndarray, level: float, point_mass: bool
+) -> list[dict[str, Any]]:
+    fitted = posterior(model, time, event, point_mass=point_mass)
+    shared: dict[str, Any] = {"n": len(time), "events": int(event.sum()), "level": level}
+    last = float(time.max())
+    middle = fitted.median(level)
+    beyond = f"extrapolated past the last follow-up, day {last:g}"
+    found = [
+        number(
+            "median",
+            middle.value,
+            lower=middle.lower,
+            upper=middle.upper,
+            unit="day",
+            method=fitted.method,
+            note=beyond if not middle.upper <= last else "",
+            **shared,
+        )
+    ]
+    for months in MONTHS:
+        there = fitted.survival(landmark_day(months), level)
+        found.append(
+            number(
+                _landmark(months),
+                there.value,
+                lower=there.lower,
+                upper=there.upper,
+                method=fitted.method,
+                note=beyond if landmark_day(months) > last else "",
+                **shared,
+            )
+        )
+    return found

@@ -1,0 +1,231 @@
+"""Adverse events by term, class and grade, infections, deaths, and the DLT rule."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from response_studies import small_study
+from scipy import stats
+
+from cellkinetics.errors import SpecError
+from cellkinetics.outcome.answer import NUMBER_COLUMNS
+from cellkinetics.outcome.safety.answer import safety
+from cellkinetics.outcome.safety.dlt import StopRule, boundary, running_dlt
+from cellkinetics.study import read_study
+
+AML5 = Path(__file__).resolve().parents[2] / "fits" / "studies" / "aml5"
+TOX = "subject,time,end,term,soc,kind,scale,grade,dlt"
+FOUR = "subject\nA\nB\nC\nD\n"
+
+
+def answer(tmp_path, toxicities="", **options):
+    tables = {
+        n: options.pop(n)
+        for n in ("events", "treatments", "subjects", "assessments", "infused")
+        if n in options
+    }
+    if toxicities:
+        tables["toxicities"] = f"{TOX}\n{toxicities}"
+    return safety(small_study(tmp_path, **tables), **options)
+
+
+def count(got, quantity):
+    rows = got.numbers[got.numbers["quantity"] == quantity]
+    assert len(rows), quantity
+    return int(rows["events"].iloc[0]), int(rows["n"].iloc[0])
+
+
+def test_the_shipped_study():
+    got = safety(read_study(AML5))
+    assert list(got.numbers.columns) == list(NUMBER_COLUMNS)
+    assert count(got, "any infection") == (4, 5)
+    assert count(got, "infection of CTCAE grade >= 3") == (2, 5)
+    assert count(got, "tocilizumab given") == (3, 5)
+    assert count(got, "corticosteroid given") == (1, 5)
+    assert count(got, "death") == (1, 5)
+    assert count(got, "DLT") == (1, 5)
+    assert count(got, "neutropenia, grade 4, day 28") == (2, 5)
+    assert count(got, "CRS of grade >= 3 (ASTCT)") == (1, 5)
+    assert set(got.more) == {
+        "ae", "ae_by_term", "ae_by_class", "ae_worst", "crs", "icans", "medication", "recovery",
+        "cytopenia", "infections", "deaths", "dlt",
+    }  # fmt: skip
+    death = got.more["deaths"].iloc[0]
+    assert (death["subject"], death["time"], death["cause"]) == ("P04", 118.0, "not stated")
+    assert death["after"] == "progression on day 60"
+
+
+def test_a_subject_counts_once_a_term_with_the_worst_grade(tmp_path):
+    got = answer(
+        tmp_path,
+        "A,5,9,Nausea,GI,other,CTCAE v5.0,1,\nA,20,22,nausea ,GI,other,ctcae  v5.0,3,\n"
+        "A,30,,Nausea,GI,other,CTCAE v5.0,,\nB,5,9,Nausea,GI,other,CTCAE v5.0,2,\n"
+        "C,5,9,Nausea,GI,other,CTCAE v4.03,4,\n",
+        subjects=FOUR,
+    )
+    table = got.more["ae_by_term"].set_index("scale")
+    v5 = table.loc["CTCAE v5.0"]
+    assert (v5["n"], v5["events"], v5["subjects"], v5["percent"]) == (4, 4, 2, 50)
+    assert (v5["grade_1"], v5["grade_2"], v5["grade_3"], v5["grade_3_plus"]) == (0, 1, 1, 1)
+    assert table.loc["CTCAE v4.03", "grade_4"] == 1  # a version of its own
+    assert count(got, "adverse event of CTCAE grade >= 3") == (2, 4)
+    assert count(got, "any adverse event") == (3, 4)
+    assert got.notes == ("No row in toxicities.csv, counted as none reported: D.",)
+    reasons = got.subjects.set_index("subject")["reason"]
+    assert reasons["D"] == "no row in toxicities.csv: counts as none reported"
+
+
+def test_worst_grades_add_up_to_the_subjects():
+    for name in ("ae_by_term", "ae_by_class", "ae_worst"):
+        table = safety(read_study(AML5)).more[name]
+        grades = [*(f"grade_{g}" for g in range(1, 6)), "grade_unknown"]
+        assert (table[grades].sum(axis=1) == table["subjects"]).all()
+        assert (table["subjects"] <= table["n"]).all()
+
+
+def test_a_grade_that_is_missing_is_unknown_not_zero(tmp_path):
+    row = answer(tmp_path, "A,5,9,Rash,Skin,other,,,\n").more["ae_by_term"].iloc[0]
+    assert (row["scale"], row["grade_unknown"], row["grade_3_plus"]) == ("scale not stated", 1, 0)
+
+
+def test_events_count_from_lymphodepletion_or_from_the_infusion(tmp_path):
+    text = (
+        "A,-9,,Rash,Skin,other,CTCAE,1,\nA,-3,,Nausea,GI,other,CTCAE,2,\n"
+        "A,3,,Fall,Inj,other,CTCAE,1,\n"
+    )
+    drug = "subject,time,drug,dose,unit,kind\nA,-5,fludarabine,30,mg/m^2,lymphodepletion\n"
+    first = answer(tmp_path / "a", text, treatments=drug)
+    assert list(first.more["ae_by_term"]["term"]) == ["Nausea", "Fall"]  # by class
+    later = answer(tmp_path / "b", text, treatments=drug, since_infusion=True)
+    assert list(later.more["ae_by_term"]["term"]) == ["Fall"]
+    listed = later.more["ae"].set_index("term")["not_used"]
+    assert listed["Nausea"] == "before day 0, from which events count"
+    assert "2 rows of toxicities.csv listed and not used." in later.notes
+
+
+def test_the_cut_leaves_later_events_out(tmp_path):
+    text = (
+        "A,5,9,Rash,Skin,other,CTCAE,4,\n"
+        "A,100,120,Sepsis,Infections and infestations,other,CTCAE,4,\n"
+    )
+    got = answer(tmp_path, text, cutoff=50)
+    assert count(got, "any infection") == (0, 2)
+    assert got.more["ae"]["not_used"].notna().sum() == 1
+
+
+def test_without_any_toxicity_everybody_counts_as_none_reported(tmp_path):
+    got = answer(tmp_path)
+    assert count(got, "any adverse event") == (0, 2)
+    assert count(got, "DLT") == (0, 2)
+    assert got.more["ae_by_term"].empty
+    upper = got.numbers.set_index("quantity").loc["any adverse event", "upper"].iloc[0]
+    assert upper == pytest.approx(0.8418861, abs=1e-6)  # Clopper-Pearson of 0 in 2
+
+
+def test_an_infection_without_its_class_is_said(tmp_path):
+    got = answer(tmp_path, "A,5,9,Pneumonia,,other,CTCAE,3,\n")
+    assert count(got, "any infection") == (0, 2)
+    assert "1 rows without a class: infections may be among them." in got.notes
+
+
+def test_causes_of_death(tmp_path):
+    got = answer(
+        tmp_path,
+        "B,40,50,Sepsis,Infections and infestations,other,CTCAE,5,\n",
+        subjects="subject,cause_of_death\nA,leukaemia\nB,\nC,\n",
+        events="subject,time,event\nA,20,death\nB,50,death\nC,400,death\n",
+    )
+    table = got.more["deaths"].set_index("subject")
+    assert list(table["cause"]) == ["leukaemia", "Sepsis", "not stated"]
+    assert list(table["cause_from"])[:2] == [
+        "subjects.csv, cause_of_death",
+        "toxicities.csv, grade 5",
+    ]
+    assert list(table["used"]) == [True, True, False]  # past the horizon: listed
+    assert count(got, "death") == (2, 3)
+    assert count(got, "death by day 30") == (1, 3)
+
+
+def test_who_was_not_infused_is_in_no_table(tmp_path):
+    got = answer(
+        tmp_path,
+        "A,5,9,Rash,Skin,other,CTCAE,3,1\nB,5,9,Rash,Skin,other,CTCAE,4,1\n",
+        infused="A",
+    )
+    assert list(got.subjects["subject"]) == ["A"]
+    assert got.more["ae_by_term"]["n"].iloc[0] == 1
+    assert list(got.more["dlt"]["subject"]) == ["A"]
+
+
+# ---- dose-limiting toxicities ----------------------------------------------------------------
+
+
+def test_the_running_bound_by_hand(tmp_path):
+    """Order of infusions.csv: C, A, B; DLTs in C and B; uniform prior."""
+    study = small_study(
+        tmp_path,
+        subjects="subject\nA\nB\nC\n",
+        infused="C A B",
+        toxicities=f"{TOX}\nC,5,9,CRS,Immune,CRS,ASTCT,4,1\nA,5,,Rash,Skin,other,CTCAE,3,0\n"
+        "B,9,,Aplasia,Blood,other,CTCAE,4,1\nB,10,,Sepsis,Inf,other,CTCAE,4,1\n",
+    )
+    table = running_dlt(study)
+    assert list(table["subject"]) == ["C", "A", "B"]
+    assert list(table["events"]) == [1, 1, 2]
+    expected = [stats.beta.sf(0.3, 1 + x, 1 + n - x) for x, n in ((1, 1), (1, 2), (2, 3))]
+    assert list(table["p_above"]) == pytest.approx(expected)
+    assert expected[0] == pytest.approx(0.91)
+    assert list(table["stop"]) == [True, False, True]
+    assert list(table["mean"]) == pytest.approx([2 / 3, 1 / 2, 3 / 5])
+    assert table["terms"].iloc[2] == "Aplasia; Sepsis"
+
+
+def test_a_dlt_window_and_another_rule(tmp_path):
+    study = small_study(tmp_path, toxicities=f"{TOX}\nA,40,,Aplasia,Blood,other,CTCAE,4,1\n")
+    assert list(running_dlt(study, within=28)["events"]) == [0, 0]
+    strict = running_dlt(study, StopRule(limit=0.2, certainty=0.5, prior="jeffreys"))
+    assert list(strict["stop"]) == [True, True]
+
+
+@given(st.integers(1, 60), st.floats(0.05, 0.6), st.floats(0.5, 0.99))
+def test_the_boundary_is_the_fewest_dlts_that_stop(n, limit, certainty):
+    rule = StopRule(limit, certainty)
+    stops = [x for x in range(n + 1) if stats.beta.sf(limit, 1 + x, 1 + n - x) > certainty]
+    assert boundary(n, rule) == (min(stops) if stops else None)
+
+
+def test_an_empty_dlt_column_is_no_zero(tmp_path):
+    got = answer(tmp_path, "A,5,9,Rash,Skin,other,CTCAE,3,\n")
+    row = got.numbers.set_index("quantity").loc["DLT"]
+    assert np.isnan(row["estimate"])
+    assert "dlt of toxicities.csv is empty" in row["note"]
+
+
+def test_the_stopping_limit_is_stated():
+    got = safety(read_study(AML5), rule=StopRule(0.25, 0.9, "jeffreys"))
+    said = "stop when P(DLT rate > 0.25) > 0.9, prior Jeffreys Beta(0.5, 0.5)"
+    assert said in got.definition
+    row = got.numbers.set_index("quantity").loc["P(DLT > 0.25)"]
+    assert row["note"] == f"{said}: not reached"
+    assert row["estimate"] == pytest.approx(stats.beta.sf(0.25, 1.5, 4.5))
+
+
+@pytest.mark.parametrize("rule", [StopRule(limit=30), StopRule(certainty=1.0), StopRule(prior="x")])
+def test_a_rule_that_cannot_be_is_refused(tmp_path, rule):
+    with pytest.raises(SpecError):
+        answer(tmp_path, "A,5,9,Rash,Skin,other,CTCAE,3,0\n", rule=rule)
+
+
+def test_medication_before_the_infusion_does_not_count(tmp_path):
+    given_ = (
+        "subject,time,drug,dose,unit,kind\nA,-1,dexamethasone,8,mg,\nB,3,Dexamethasone,8,mg,\n"
+        "B,4,methotrexate,8,mg,\n"
+    )
+    got = answer(tmp_path, treatments=given_)
+    assert count(got, "corticosteroid given") == (1, 2)
+    table = got.subjects.set_index("subject")
+    assert pd.isna(table.loc["A", "corticosteroid_first_day"])
+    assert table.loc["B", "corticosteroid_first_day"] == 3
