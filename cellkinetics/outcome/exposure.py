@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from cellkinetics.exposure import nca, persistence, summarise
+from cellkinetics.exposure import NcaResult, nca, persistence, summarise
 from cellkinetics.exposure.registry import BY_NAME
 from cellkinetics.exposure.summary import CENSORED, grouping
 from cellkinetics.outcome.answer import LEVEL, Answer, number, numbers
@@ -38,7 +38,11 @@ def exposure_answer(
                                       ``metrics`` (every metric with flag and reason), ``summary``,
                                       ``persistence`` (Kaplan-Meier) and ``left_out``
     """
-    result = nca(study, cutoff=cutoff, **options)
+    return exposure_from(nca(study, cutoff=cutoff, **options), by=by)
+
+
+def exposure_from(result: NcaResult, *, by: str | Mapping[str, str] | None = None) -> Answer:
+    """Make the answer of an analysis that is there already; see :func:`exposure_answer`."""
     summary = summarise(result, by=by)
     curves, rows = [], []
     groups = grouping(result, by)
