@@ -98,17 +98,17 @@ def courses(
     derived = _derived(disease)
     own = study.subjects.drop_duplicates("subject").set_index("subject")["data_cut"]
     latest = np.inf if cutoff is None else float(cutoff)
-    cuts = own.fillna(np.inf).clip(upper=latest)
-    by_subject = {
-        name: dict(iter(study.table(name).groupby("subject", sort=False))) for name in ALIVE
-    }
-    answers = dict(iter(given.groupby("subject", sort=False)))
+    cuts = own.fillna(np.inf).clip(upper=latest).astype(np.float64)
+    alive = _last_alive(study, cuts)
+    events = _facts("events", study.events, "event")
+    answers = _facts("assessments", given, "response")
     return [
         _course(
             subject,
             float(cuts[subject]),
-            {name: tables[subject] for name, tables in by_subject.items() if subject in tables},
-            answers.get(subject),
+            alive.get(subject, Fact(0.0, "nothing known later", "")),
+            events.get(subject, []),
+            answers.get(subject, []),
             None if derived is None else derived.get(subject, []),
         )
         for subject in treated(study)
@@ -150,8 +150,9 @@ def _has(frame: pd.DataFrame, what: str, names: tuple[str, ...]) -> None:
 def _course(
     subject: str,
     cut: float,
-    tables: dict[str, pd.DataFrame],
-    responses: pd.DataFrame | None,
+    alive: Fact,
+    events: list[Fact],
+    answers: list[Fact],
     derived: list[Fact] | None,
 ) -> Course:
     unused: list[str] = []
@@ -162,8 +163,7 @@ def _course(
         )
         return sorted((fact for fact in facts if fact.day <= cut), key=lambda fact: fact.day)
 
-    events = before_cut(_facts("events", tables.get("events"), "event"))
-    answers = before_cut(_facts("assessments", responses, "response"))
+    events, answers = before_cut(events), before_cut(answers)
     deaths = [fact for fact in events if fact.what == "death"]
     disease = [fact for fact in events if fact.what in DISEASE]
     if derived is None:
@@ -172,7 +172,7 @@ def _course(
     return Course(
         subject=subject,
         cut=cut,
-        alive=_alive(tables, cut),
+        alive=alive,
         death=deaths[0] if deaths else None,
         disease=tuple(disease),
         interruptions=tuple(fact for fact in events if fact.what in INTERRUPTIONS),
@@ -181,14 +181,14 @@ def _course(
     )
 
 
-def _facts(table: str, frame: pd.DataFrame | None, column: str) -> list[Fact]:
-    if frame is None:
-        return []
-    rows = zip(frame["time"], frame[column], frame["line"], strict=True)
-    return [
-        Fact(float(day), str(what), table, None if pd.isna(line) else int(line))
-        for day, what, line in rows
-    ]
+def _facts(table: str, frame: pd.DataFrame, column: str) -> dict[str, list[Fact]]:
+    """Rows of a table as facts, by subject."""
+    out: dict[str, list[Fact]] = {}
+    rows = zip(frame["subject"], frame["time"], frame[column], frame["line"], strict=True)
+    for subject, day, what, line in rows:
+        fact = Fact(float(day), str(what), table, None if pd.isna(line) else int(line))
+        out.setdefault(str(subject), []).append(fact)
+    return out
 
 
 def _lost_remission(answers: list[Fact], disease: list[Fact]) -> list[Fact]:
@@ -202,20 +202,25 @@ def _lost_remission(answers: list[Fact], disease: list[Fact]) -> list[Fact]:
     return [Fact(lost.day, f"relapse ({lost.what} after remission)", lost.table, lost.line)]
 
 
-def _alive(tables: dict[str, pd.DataFrame], cut: float) -> Fact:
-    """The last day known alive; the cut itself for whom anything is known of later."""
-    last = Fact(0.0, "infusion", "infusions")
-    for name, frame in tables.items():
-        times = frame["time"].to_numpy(dtype=np.float64)
-        if (times > cut).any():
-            return Fact(cut, "alive at the data cut", "")
-        rows = frame[frame["event"] != "death"] if name == "events" else frame
-        times = rows["time"].to_numpy(dtype=np.float64)
-        # A contact that was recorded as such goes before a sample of the same day.
-        if len(times) and (
-            times.max() > last.day or (times.max() == last.day and name == "events")
-        ):
-            row = rows.iloc[int(np.argmax(times))]
-            what = str(row["event"]) if name == "events" else f"last row of {name}"
-            last = Fact(float(times.max()), what, name, int(row["line"]))
-    return last
+def _last_alive(study: Study, cuts: pd.Series) -> dict[str, Fact]:
+    """The last day each subject is known alive; the cut itself for whom anything later is known."""
+    out: dict[str, Fact] = {}
+    for name in ALIVE:
+        frame = study.table(name)
+        cut = frame["subject"].map(cuts)
+        seen_later = frame.loc[frame["time"] > cut, "subject"].unique()
+        known = frame[(frame["time"] >= 0) & (frame["time"] <= cut)]
+        if name == "events":
+            known = known[known["event"] != "death"]
+        last = known.sort_values("time", ascending=False, kind="stable").drop_duplicates("subject")
+        what = "infusion" if name == "infusions" else f"last row of {name}"
+        words = last["event"] if name == "events" else [what] * len(last)
+        rows = zip(last["subject"], last["time"], words, last["line"], strict=True)
+        for subject, day, word, line in rows:
+            before = out.get(subject)
+            # A contact that was recorded as such goes before a sample of the same day.
+            if before is None or day > before.day or (day == before.day and name == "events"):
+                out[subject] = Fact(float(day), str(word), name, int(line))
+        for subject in seen_later:
+            out[subject] = Fact(float(cuts[subject]), "alive at the data cut", "")
+    return out

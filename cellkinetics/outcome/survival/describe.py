@@ -8,6 +8,7 @@ import pandas as pd
 
 from cellkinetics.outcome.answer import Answer, number, numbers
 from cellkinetics.outcome.survival.competing import cumulative_incidence, incidence_at
+from cellkinetics.outcome.survival.data import Floats
 from cellkinetics.outcome.survival.intervals import ConfType
 from cellkinetics.outcome.survival.kaplan_meier import (
     KaplanMeier,
@@ -16,8 +17,9 @@ from cellkinetics.outcome.survival.kaplan_meier import (
     quantile,
     survival_at,
 )
-from cellkinetics.outcome.survival.parametric import ModelName, posterior
+from cellkinetics.outcome.survival.parametric import ModelName, Posterior, posterior
 from cellkinetics.outcome.survival.restricted_mean import restricted_mean
+from cellkinetics.outcome.survival.sampled import Sampler, density
 
 YEAR = 365.0  # 12 months is day 365; a month is a twelfth of it
 MONTHS = (3, 6, 12)
@@ -39,6 +41,7 @@ def survival_answer(
     level: float,
     models: Collection[ModelName],
     point_mass: bool = False,
+    sampler: Sampler | None = None,
     notes: Sequence[str] = (),
 ) -> Answer:
     """Answer of an endpoint with one kind of event.
@@ -50,6 +53,7 @@ def survival_answer(
     models : collection           parametric posteriors to add: "weibull", "log-normal",
                                   "piecewise-exponential"
     point_mass : bool             whether the rule puts events at time 0 by definition
+    sampler : function, optional  in place of quadrature
 
     Returns
     -------
@@ -63,7 +67,12 @@ def survival_answer(
     km = kaplan_meier(time, event, conf_type=conf_type, level=level)
     found = curve_numbers(km)
     for model in models:
-        found += _posterior_numbers(model, time, event, level, point_mass)
+        if sampler is None:
+            fitted = posterior(model, time, event, point_mass=point_mass)
+        else:
+            plain = density(model, time, event, point_mass=point_mass)
+            fitted = plain.posterior(*sampler(plain.evaluate, plain.start))
+        found += _posterior_numbers(fitted, time, event, level)
     return Answer(
         name,
         title,
@@ -195,9 +204,8 @@ def _none(notes: Sequence[str]) -> str:
 
 
 def _posterior_numbers(
-    model: ModelName, time: np.ndarray, event: np.ndarray, level: float, point_mass: bool
+    fitted: Posterior, time: Floats, event: Floats, level: float
 ) -> list[dict[str, Any]]:
-    fitted = posterior(model, time, event, point_mass=point_mass)
     shared: dict[str, Any] = {"n": len(time), "events": int(event.sum()), "level": level}
     last = float(time.max())
     middle = fitted.median(level)

@@ -14,6 +14,7 @@ from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.describe import incidence_answer, survival_answer
 from cellkinetics.outcome.survival.intervals import ConfType
 from cellkinetics.outcome.survival.parametric import MODELS, ModelName
+from cellkinetics.outcome.survival.sampled import Sampler
 from cellkinetics.outcome.treated import untreated_note
 from cellkinetics.study.study import Study
 
@@ -25,7 +26,8 @@ class Options:
     ``responses`` and ``disease`` are tables of the response module (default: assessments.response
     as written); ``cutoff`` is a data cut, in days; ``horizon`` (default: the study's) censors
     whoever is event-free then; ``censor_at`` names "transplant" or "other_therapy"; ``models`` are
-    the parametric posteriors to add.
+    the parametric posteriors to add, by quadrature unless there is a ``sampler``
+    (``cellkinetics.fit.survival.sample_density`` with its seed).
     """
 
     responses: pd.DataFrame | None = None
@@ -36,6 +38,7 @@ class Options:
     conf_type: ConfType = "log-log"
     level: float = 0.95
     models: Collection[ModelName] = field(default=MODELS)
+    sampler: Sampler | None = None
 
 
 DEFAULT = Options()
@@ -213,6 +216,7 @@ def _answer(
         level=options.level,
         models=options.models,
         point_mass=point_mass,
+        sampler=options.sampler,
         notes=notes,
     )
 

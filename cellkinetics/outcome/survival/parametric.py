@@ -116,11 +116,7 @@ def posterior(
     if model not in MODELS:
         raise SurvivalError(f"survival model {model!r}. {did_you_mean(str(model), MODELS)}")
     times, events = times_and_events(time, event)
-    at_zero = int((events & (times == 0)).sum())
-    mass = None
-    if point_mass or at_zero:
-        # Censored at 0 counts as event-free there, as in Kaplan-Meier.
-        mass = (priors.mass + at_zero, priors.mass + len(times) - at_zero)
+    mass = mass_at_zero(times, events, priors, point_mass=point_mass)
     method = (
         f"{model} posterior, {'quadrature' if model in SHAPES else 'conjugate'}; "
         + priors.words(model, mass=mass is not None)
@@ -128,6 +124,42 @@ def posterior(
     if model in SHAPES:
         return _location_scale(model, times, events, mass, priors, nodes, method)
     return _piecewise(times, events, mass, priors, method)
+
+
+def mass_at_zero(
+    times: Floats, events: Flags, priors: SurvivalPriors, *, point_mass: bool
+) -> tuple[float, float] | None:
+    """Parameters of the Beta posterior of P(T = 0); None without a point mass.
+
+    Censored at 0 counts as event-free there, as in Kaplan-Meier.
+    """
+    at_zero = int((events & (times == 0)).sum())
+    if not (point_mass or at_zero):
+        return None
+    return priors.mass + at_zero, priors.mass + len(times) - at_zero
+
+
+def hazards(
+    times: Floats, events: Flags, priors: SurvivalPriors
+) -> tuple[Floats, Floats, Callable[[float], Floats]]:
+    """Gamma posteriors of a piecewise-exponential model.
+
+    Returns
+    -------
+    shapes, rates : arrays (piece,)
+    spent : function of a time    days in each piece until then
+    """
+    starts: Floats = np.array([0.0, *priors.cuts])
+    if (np.diff(starts) <= 0).any():
+        raise SurvivalError(f"cuts {priors.cuts}: wanted days after 0 in rising order.")
+    ends = np.append(starts[1:], np.inf)
+    exposure = np.clip(times[:, None] - starts, 0.0, ends - starts).sum(axis=0)
+    # An event on the day of a cut belongs to the piece that ends there, as its exposure does.
+    piece = np.searchsorted(starts, times, side="left") - 1
+    happened = np.bincount(piece[events & (times > 0)], minlength=len(starts))
+    shapes: Floats = priors.events + happened.astype(np.float64)
+    rates: Floats = np.asarray(priors.rate + exposure, dtype=np.float64)
+    return shapes, rates, lambda time: np.asarray(np.clip(time - starts, 0.0, ends - starts))
 
 
 def _location_scale(
@@ -184,22 +216,11 @@ def _piecewise(
     priors: SurvivalPriors,
     method: str,
 ) -> Posterior:
-    starts: Floats = np.array([0.0, *priors.cuts])
-    if (np.diff(starts) <= 0).any():
-        raise SurvivalError(f"cuts {priors.cuts}: wanted days after 0 in rising order.")
-    ends = np.append(starts[1:], np.inf)
-    exposure = np.clip(times[:, None] - starts, 0.0, ends - starts).sum(axis=0)
-    # An event on the day of a cut belongs to the piece that ends there, as its exposure does.
-    piece = np.searchsorted(starts, times, side="left") - 1
-    counted = events & (times > 0)
-    happened = np.bincount(piece[counted], minlength=len(starts))
-    shapes: Floats = priors.events + happened.astype(np.float64)
-    rates: Floats = np.asarray(priors.rate + exposure, dtype=np.float64)
+    shapes, rates, spent = hazards(times, events, priors)
 
     def hazard(time: float) -> Cumulative:
-        spent = np.clip(time - starts, 0.0, ends - starts)
-        used = spent > 0
-        return Cumulative(shapes[used], np.asarray(spent / rates, dtype=np.float64)[used], mass)
+        scales = np.asarray(spent(time) / rates, dtype=np.float64)
+        return Cumulative(shapes[scales > 0], scales[scales > 0], mass)
 
     def distribution(time: float, survival: float) -> float:
         if time <= 0 and mass is None:
