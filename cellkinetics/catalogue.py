@@ -120,9 +120,11 @@ def find_study(name: str | Path, *, near: Path | None = None) -> Path:
     ------
     StudyError                      it is in none of these places
     """
+    from cellkinetics.study.cdisc.files import is_cdisc_folder  # noqa: PLC0415  (wakes pandas)
+
     places = [*([near / name] if near is not None else []), Path(name)]
     for place in places:
-        if (place / "study.toml").is_file() or place.is_file():
+        if (place / "study.toml").is_file() or place.is_file() or is_cdisc_folder(place):
             return place
     shipped = _shipped() / "studies" / Path(name).name
     if str(name) in {Path(name).name, f"fits/studies/{Path(name).name}"} and shipped.is_dir():
@@ -134,6 +136,6 @@ def find_study(name: str | Path, *, near: Path | None = None) -> Path:
             " (README.md beside it says where the public files are)."
         )
     raise StudyError(
-        f"There is no study '{name}': no folder with a study.toml at {places[0]},"
+        f"There is no study '{name}': no folder with a study.toml or CDISC data at {places[0]},"
         f" and no shipped study of that name. {did_you_mean(str(name), study_names())}{cure}"
     )

@@ -2,10 +2,13 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class CellKineticsError(Exception):
     """Base of every error that is the caller's to mend; the command line exits with 2."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class StudyError(CellKineticsError):
@@ -22,6 +25,12 @@ class SpecError(CellKineticsError):
 
 class FitError(CellKineticsError):
     """A fit cannot be started, resumed or read."""
+
+
+class QuickRefused(FitError):
+    """A quick answer that failed its own checks: there is no result."""
+
+    exit_code = 3
 
 
 class UnitError(CellKineticsError):

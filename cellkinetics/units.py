@@ -181,7 +181,7 @@ def _clean(text: str) -> str:
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "^" + m.group().translate(_SUPERSCRIPTS), text)
     for sign, plain in (("·", "*"), ("⋅", "*"), ("×", "x"), ("\u2212", "-"), ("**", "^")):
         text = text.replace(sign, plain)
-    if re.search(r"\b10[eE][0-9]", text):
+    if re.search(r"(?:\b|(?<=x))10[eE][0-9]", text):
         raise UnitError(
             f"{text!r} can be read in two ways (10e9 is ten times 10^9): write 10^9 or 1e9."
         )
@@ -300,7 +300,7 @@ def _known_to_pint(name: str) -> bool:
     registry = _registry()
     try:
         return bool(registry.Quantity(0.0, registry.Unit(name)).to_base_units().magnitude == 0)
-    except (pint.PintError, ArithmeticError):
+    except (pint.PintError, ArithmeticError, ValueError):  # ValueError: "nan"
         return False
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
+from cellkinetics.study.cdisc.dataset import split_line
+from cellkinetics.study.cdisc.rename import in_users_words
 from cellkinetics.study.check_analytes import check_analytes
 from cellkinetics.study.check_clinical import check_clinical
 from cellkinetics.study.check_doses import check_doses
@@ -55,7 +57,7 @@ def check_study(
 
     Parameters
     ----------
-    path : str or Path            a folder of tables, or a NONMEM-style .csv
+    path : str or Path            a folder of tables or of CDISC data sets, or a NONMEM-style .csv
     assume_lloq : mapping         analyte -> limit for its rows that state none
     **options : NonmemOptions     for a NONMEM-style .csv
 
@@ -80,11 +82,14 @@ def examine(
         found = [f for f in found if f.code not in _CONSEQUENCES.get(part, set())]
     unreadable = {(f.table, f.line) for f in found if f.column == "value" and f.code in _CELL}
     found = [f for f in found if f.code not in _NO_VALUE or (f.table, f.line) not in unreadable]
-    return loaded.study, in_order(_renamed(f, loaded, Path(path)) for f in found)
+    found = [_renamed(f, loaded, Path(path)) for f in found]
+    return _with_plain_lines(loaded), in_order(found)
 
 
 def _renamed(found: Finding, loaded: Loaded, path: Path) -> Finding:
-    """Name the file and the column that the user of a NONMEM-style file sees."""
+    """Name the file and the column that the user of a NONMEM-style file or CDISC data sees."""
+    if loaded.cdisc is not None:
+        return in_users_words(found, loaded.cdisc)
     if loaded.origin is None:
         return found
     column = loaded.origin.get((found.table, found.column or ""), found.column)
@@ -93,3 +98,17 @@ def _renamed(found: Finding, loaded: Loaded, path: Path) -> Finding:
         came, wanted, cure = (text.replace(table.file, path.name) for text in (came, wanted, cure))
     file = OPTIONS_FILE if found.file in {FILE, OPTIONS_FILE} else path.name
     return replace(found, file=file, column=column, came=came, wanted=wanted, cure=cure)
+
+
+def _with_plain_lines(loaded: Loaded) -> Study | None:
+    """Take the number of the file out of each row's line, now that all findings are told."""
+    study = loaded.study
+    if study is None or loaded.cdisc is None:
+        return study
+    plain: dict[str, Any] = {
+        table.name: study.table(table.name).assign(
+            line=[split_line(int(line))[1] for line in study.table(table.name)["line"]]
+        )
+        for table in TABLES
+    }
+    return replace(study, **plain)

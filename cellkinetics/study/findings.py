@@ -133,6 +133,55 @@ CODES: dict[str, Severity] = {
     "id-reappears": "error",
 }
 
+# CDISC data sets, read (study/cdisc) and written (cellkinetics.cdisc).
+CDISC_CODES: dict[str, Severity] = {
+    "two-studies": "error",
+    "dataset-twice": "error",
+    "missing-dataset": "error",
+    "missing-variable": "error",
+    "damaged-xpt": "error",
+    "several-studies": "warning",
+    # days and times
+    "date-unclear": "warning",
+    "day-zero": "error",
+    "day-contradicts-date": "warning",
+    "day-missing": "warning",
+    "days-shifted": "info",
+    "time-unit-missing": "error",
+    "time-unit-inferred": "info",
+    "time-unit-contradicted": "warning",
+    "nominal-time-used": "warning",
+    # rows that are derived, copied or imputed
+    "derived-rows": "info",
+    "copied-rows": "info",
+    "derived-without-original": "warning",
+    "imputed-read-as-below": "warning",
+    "missing-read-as-below": "warning",
+    # readings and doses
+    "unit-converted": "info",
+    "unit-refused": "error",
+    "lab-not-read": "warning",
+    "in-two-datasets": "info",
+    "doses-differ": "warning",
+    "no-cells-in-ex": "warning",
+    "weight-not-in-kg": "error",
+    # response, events, toxicity
+    "response-unknown": "error",
+    "response-read-as": "info",
+    "response-parameter-missing": "error",
+    "several-evaluators": "info",
+    "parameters-left-out": "info",
+    "dates-left-out": "info",
+    "event-unclear": "warning",
+    "event-days-differ": "warning",
+    "event-not-placed": "warning",
+    "time-before-start": "error",
+    # what a written data set cannot hold
+    "text-shortened": "warning",
+    "text-not-ascii": "warning",
+    "not-written": "info",
+}
+
 # What a fit makes of a study (cellkinetics.verify).
 FIT_CODES: dict[str, Severity] = {"analyte-not-fitted": "info"}
 
@@ -141,8 +190,8 @@ FIT_CODES: dict[str, Severity] = {"analyte-not-fitted": "info"}
 class Finding:
     """One thing that a check found.
 
-    ``line`` counts from the top of the file, the header being line 1; it is None where the finding
-    is about a whole file or subject.
+    ``line`` counts from the top of the file, the header being line 1 (in a SAS transport file it is
+    the record, the first being 1); it is None where the finding is about a whole file or subject.
     """
 
     severity: Severity
@@ -160,7 +209,7 @@ class Finding:
         """Say it in a sentence: where, what came, what was wanted, the usual cure."""
         place = self.file
         if self.line is not None:
-            place += f", line {self.line}"
+            place += f", {line_word(self.file)} {self.line}"
         if self.subject is not None:
             place += f" (subject {_short(self.subject)})"
         if self.column is not None:
@@ -183,7 +232,7 @@ def finding(
     subject: str | None = None,
 ) -> Finding:
     """Make a finding; the severity belongs to the code, the file name to the table."""
-    severity = {**CODES, **FIT_CODES}[code]
+    severity = {**CODES, **CDISC_CODES, **FIT_CODES}[code]
     where = file or f"{table}.csv"
     return Finding(severity, code, table, where, line, column, subject, came, wanted, cure)
 
@@ -262,6 +311,11 @@ def findings_to_json(findings: Sequence[Finding]) -> str:
     counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
     listed = [{**asdict(f), "text": str(f)} for f in findings]
     return json.dumps({"counts": counts, "findings": listed}, indent=2)
+
+
+def line_word(file: str) -> str:
+    """Name what a row's number counts: lines of a text, records of a SAS transport file."""
+    return "record" if file.lower().endswith(".xpt") else "line"
 
 
 def shown(text: str) -> str:

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cellkinetics.errors import UnitError, did_you_mean
+from cellkinetics.study.cdisc.files import Folder, is_cdisc_folder
+from cellkinetics.study.cdisc.options import OPTIONS_TOML
+from cellkinetics.study.cdisc.read import read_cdisc
 from cellkinetics.study.convert import empty_frame, to_frame
 from cellkinetics.study.findings import Finding, counted, finding, listed, shown
 from cellkinetics.study.nonmem import read_nonmem
@@ -24,21 +27,30 @@ class Loaded:
     """A study as its files say, before any check.
 
     ``unread`` names the tables (and ``settings``) that could not be read, so that their absence is
-    not complained of again; ``origin`` maps columns to those of a NONMEM-style file.
+    not complained of again; ``origin`` maps columns to those of a NONMEM-style file; ``cdisc`` has
+    the data sets that rows came from (then each ``line`` carries the number of its file).
     """
 
     study: Study | None
     findings: list[Finding]
     unread: frozenset[str] = frozenset()
     origin: Mapping[tuple[str, str], str] | None = None
+    cdisc: Folder | None = None
 
 
 def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -> Loaded:
-    """Read a folder of tables or a NONMEM-style file."""
+    """Read a folder of tables, a folder of CDISC data sets or a NONMEM-style file."""
     broken = _unusable(path, options)
     if broken:
         return Loaded(None, [broken])
-    if path.is_dir():
+    settings: StudySettings | None
+    cdisc, reported = None, pd.DataFrame()
+    if is_cdisc_folder(path):
+        data = read_cdisc(path)
+        settings, found, tables = data.settings, list(data.findings), data.tables
+        unread, origin = set(data.unread), None
+        cdisc, reported = data.folder, data.reported
+    elif path.is_dir():
         settings, found, tables, unread = _read_folder(path)
         origin = None
     else:
@@ -62,8 +74,9 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
         toxicities=tables["toxicities"],
         vitals=tables["vitals"],
         treatments=tables["treatments"],
+        reported=reported,
     )
-    return Loaded(study, found + assumed, frozenset(unread), origin)
+    return Loaded(study, found + assumed, frozenset(unread), origin, cdisc)
 
 
 def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
@@ -81,7 +94,7 @@ def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
             cure = f"Give the folder that holds {FILE}."
     elif not is_folder and not is_file:
         came = "nothing there"
-    elif is_folder and not expected & set(names):
+    elif is_folder and not expected & set(names) and not is_cdisc_folder(path):
         csvs = [name for name in names if name.endswith(".csv")]
         came = f"a folder with neither {FILE} nor any table ({listed(csvs) or 'no CSV at all'})"
         cure = "Give the folder that holds them, or one NONMEM-style .csv."
@@ -92,7 +105,8 @@ def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
             file=path.name,
             came=f"{listed(f'{name}=...' for name in options)} for a folder of tables",
             wanted="these options only for one NONMEM-style .csv",
-            cure=f"A folder says the same in {FILE}.",
+            cure=f"A folder says the same in {FILE}"
+            f"{f' or {OPTIONS_TOML}' if is_cdisc_folder(path) else ''}.",
         )
     unknown = next((name for name in options if name not in OPTIONS), None)
     if not came and unknown:

@@ -23,7 +23,7 @@ def read_study(
 
     Parameters
     ----------
-    path : str or Path            a folder of tables, or a NONMEM-style .csv
+    path : str or Path            a folder of tables or of CDISC data sets, or a NONMEM-style .csv
     assume_lloq : mapping         analyte -> limit for its rows that state none
     **options : NonmemOptions     for a NONMEM-style .csv: ``analytes={1: "qpcr"}``,
                                   ``units={"qpcr": "copies/ug"}``, ``dose_unit="cells"`` ...

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -126,8 +126,7 @@ def read_settings(path: Path) -> tuple[StudySettings | None, list[Finding]]:
     list of Finding
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        raw = tomllib.loads(text)
+        raw, text, found = read_toml(path)
     except FileNotFoundError:
         return None, [
             _finding(
@@ -137,36 +136,57 @@ def read_settings(path: Path) -> tuple[StudySettings | None, list[Finding]]:
                 cure=f"Write one: {_EXAMPLE}.",
             )
         ]
+    return (None, found) if raw is None else settings_from(raw, text)
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any] | None, str, list[Finding]]:
+    """Read a TOML file of settings.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict or None, str, list of Finding   None if it cannot be read; the file's text
+
+    Raises
+    ------
+    FileNotFoundError
+    """
+    file = path.name
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return tomllib.loads(text), text, []
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        return None, [
-            _finding(
-                "unreadable-file",
-                came=f"no file to read ({error.strerror or type(error).__name__})",
-                wanted="a readable text file",
-                cure="Check its permissions, and that it is a file.",
-            )
-        ]
+        fault = _finding(
+            "unreadable-file",
+            file=file,
+            came=f"no file to read ({error.strerror or type(error).__name__})",
+            wanted="a readable text file",
+            cure="Check its permissions, and that it is a file.",
+        )
     except UnicodeDecodeError as error:
-        return None, [
-            _finding(
-                "not-utf8",
-                came=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
-                wanted="UTF-8",
-                cure="Save the file again as UTF-8.",
-            )
-        ]
+        fault = _finding(
+            "not-utf8",
+            file=file,
+            came=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
+            wanted="UTF-8",
+            cure="Save the file again as UTF-8.",
+        )
     except (ValueError, RecursionError) as error:  # ValueError: also an integer of 5000 digits
         line = re.search(r"at line ([0-9]+)", str(error))
-        return None, [
-            _finding(
-                "settings-syntax",
-                line=int(line[1]) if line else None,
-                came=f"text that is not TOML ({error or 'nested too deeply'})",
-                wanted="key = value lines under [section] headers",
-                cure=f"Texts need double quotes, as in {_EXAMPLE}.",
-            )
-        ]
-    return settings_from(raw, text)
+        fault = _finding(
+            "settings-syntax",
+            file=file,
+            line=int(line[1]) if line else None,
+            came=f"text that is not TOML ({error or 'nested too deeply'})",
+            wanted="key = value lines under [section] headers",
+            cure=f"Texts need double quotes, as in {_EXAMPLE}.",
+        )
+    return None, "", [fault]
 
 
 def settings_from(
@@ -188,7 +208,14 @@ def settings_from(
         return StudySettings.model_validate(dict(raw)), []
     except ValidationError as error:
         problems = [dict(problem) for problem in error.errors()]
-    return _without(raw, problems), [_explain(problem, text, file) for problem in problems]
+    return _without(raw, problems), explained(StudySettings, problems, text, file)
+
+
+def explained(
+    model: type[BaseModel], problems: list[dict[str, Any]], text: str, file: str
+) -> list[Finding]:
+    """Turn pydantic's complaints about a file of settings into findings."""
+    return [_explain(model, problem, text, file) for problem in problems]
 
 
 def _without(raw: Mapping[str, Any], problems: list[dict[str, Any]]) -> StudySettings:
@@ -210,9 +237,9 @@ def _without(raw: Mapping[str, Any], problems: list[dict[str, Any]]) -> StudySet
         return StudySettings(name="study", simulated=False)
 
 
-def _explain(problem: dict[str, Any], text: str, file: str) -> Finding:
+def _explain(model: type[BaseModel], problem: dict[str, Any], text: str, file: str) -> Finding:
     """Turn one of pydantic's complaints into a finding."""
-    path = [str(part) for part in problem["loc"]]
+    path = [str(part) for part in problem["loc"] if part != "[key]"]
     key = ".".join(path)
     line = _line_of(path, text)
     if problem["type"] == "extra_forbidden":
@@ -223,7 +250,7 @@ def _explain(problem: dict[str, Any], text: str, file: str) -> Finding:
             column=key,
             came=f"a key {shown(path[-1])} that does not exist",
             wanted="a known key, because a slip would switch a setting off in silence",
-            cure=did_you_mean(path[-1], _keys(path[:-1])),
+            cure=did_you_mean(path[-1], _keys(model, path[:-1])),
         )
     if problem["type"] == "missing":
         kind = "true or false" if path[-1] == "simulated" else "a text in double quotes"
@@ -269,15 +296,22 @@ def _wanted(problem: dict[str, Any]) -> str:
     return message.removeprefix("should be ")
 
 
-def _keys(path: list[str]) -> list[str]:
+def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
     """Names of the keys of one section."""
-    model: type[BaseModel] = StudySettings
     for part in path:
-        inner = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
+        if part in model.model_fields:
+            inner = _section(model.model_fields[part].annotation)
+            if inner is None:
+                return []
+            model = inner
     return list(model.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """Find the section that a key holds, by itself or as one of many with names of the user's."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section, reversed(get_args(annotation)))), None)
 
 
 def _line_of(path: list[str], text: str) -> int | None:

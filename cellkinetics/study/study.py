@@ -1,6 +1,6 @@
 """What was measured: one frozen object, whatever files it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,10 @@ class Study:
     (header = 1). Numbers are float64 (missing NaN), flags ``boolean``, texts object (missing None);
     ``subjects`` also holds the user's covariates. Rows keep the order of the file. Time is days
     since the first infusion. ``findings`` are the warnings and infos of the check.
+
+    ``reported`` holds the times to events that the study's own ADTTE states, to be compared with
+    ours: subject, endpoint, title, time (days from the endpoint's origin), event, what, reason, day
+    (since the infusion), line; it is empty for a study that was not read from CDISC.
     """
 
     settings: StudySettings
@@ -31,6 +35,7 @@ class Study:
     vitals: pd.DataFrame
     treatments: pd.DataFrame
     findings: tuple[Finding, ...] = ()
+    reported: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def name(self) -> str:

@@ -33,7 +33,7 @@ def plain(name: str) -> str:
 
 
 def read_cells(
-    path: Path, table: str, known: Collection[str]
+    path: Path, table: str, known: Collection[str], encoding: str | None = None
 ) -> tuple[Cells | None, list[Finding]]:
     """Read a comma-separated file into text.
 
@@ -42,6 +42,7 @@ def read_cells(
     path : Path
     table : str                   the table's name, for the findings
     known : collection of str     column names that the table may have (to recognise a delimiter)
+    encoding : str, optional      where the user has said that it is not UTF-8
 
     Returns
     -------
@@ -62,7 +63,7 @@ def read_cells(
                 cure="Check its permissions, and that it is a file.",
             )
         ]
-    text, found = _decode(data, path.name, table)
+    text, found = _decode(data, path.name, table, encoding)
     if text is None:
         return None, found
     broken = _delimiter(text, path.name, table, known)
@@ -71,7 +72,9 @@ def read_cells(
     return _parse(text, path.name, table)
 
 
-def _decode(data: bytes, file: str, table: str) -> tuple[str | None, list[Finding]]:
+def _decode(
+    data: bytes, file: str, table: str, encoding: str | None
+) -> tuple[str | None, list[Finding]]:
     came, line = "", None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         came = "text in UTF-16 (Excel calls it 'Unicode text')"
@@ -80,7 +83,9 @@ def _decode(data: bytes, file: str, table: str) -> tuple[str | None, list[Findin
         line = data[: data.index(b"\x00")].count(b"\n") + 1
     else:
         try:
-            return data.decode("utf-8-sig"), []
+            if data.startswith(b"\xef\xbb\xbf"):
+                return data.decode("utf-8-sig"), []
+            return data.decode(encoding or "utf-8"), []
         except UnicodeDecodeError as error:
             byte = data[error.start : error.start + 1]
             meant = byte.decode("cp1252", errors="replace")
