@@ -1,7 +1,8 @@
 """Bayesian kinetics of engineered cells: CAR-T by qPCR and flow cytometry.
 
 The functions of the command line, importable: :func:`read_study`, :func:`check_study`,
-:func:`load_model`, :func:`solve`, :func:`build`, :func:`fit`, :func:`load_fit`.
+:func:`load_model`, :func:`solve`, :func:`build`, :func:`fit`, :func:`load_fit`, :func:`nca`,
+:func:`compute_endpoints`.
 """
 
 from importlib import import_module as _import_module
@@ -11,6 +12,8 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from cellkinetics.catalogue import load_model
+    from cellkinetics.endpoints import compute_endpoints
+    from cellkinetics.exposure import nca
     from cellkinetics.fit import build, fit, load_fit
     from cellkinetics.kernel.solve import solve
     from cellkinetics.study import check_study, read_study
@@ -21,9 +24,11 @@ __all__ = [
     "__version__",
     "build",
     "check_study",
+    "compute_endpoints",
     "fit",
     "load_fit",
     "load_model",
+    "nca",
     "read_study",
     "solve",
 ]
@@ -32,9 +37,11 @@ __all__ = [
 _WHERE = {
     "build": "cellkinetics.fit",
     "check_study": "cellkinetics.study",
+    "compute_endpoints": "cellkinetics.endpoints",
     "fit": "cellkinetics.fit",
     "load_fit": "cellkinetics.fit",
     "load_model": "cellkinetics.catalogue",
+    "nca": "cellkinetics.exposure",
     "read_study": "cellkinetics.study",
     "solve": "cellkinetics.kernel.solve",
 }

@@ -3,13 +3,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from cellkinetics.errors import CellKineticsError
 
-FINDINGS, USAGE, CHECKS_FAILED = 1, 2, 3
+if TYPE_CHECKING:
+    from cellkinetics.outcome.survival.intervals import ConfType
+
+FINDINGS, CHECKS_FAILED = 1, 3
 
 app = typer.Typer(
     add_completion=False,
@@ -96,6 +99,9 @@ def fit(
     fit: FitName,
     out: Out = None,
     study: StudyPath = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="an approximate answer in seconds, refused if poor")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="continue a run that was killed")
     ] = False,
@@ -117,6 +123,7 @@ def fit(
         fit,
         out=out,
         study=study,
+        quick=quick,
         resume=resume,
         overwrite=overwrite,
         record=record,
@@ -126,6 +133,143 @@ def fit(
     )
     print_result(result, as_json=as_json)
     if not result.passed:
+        raise typer.Exit(CHECKS_FAILED)
+
+
+@app.command()
+def nca(
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="folder, CSV or name of a shipped study")
+    ],
+    analyte: Annotated[
+        list[str] | None,
+        typer.Option(help="may be repeated; default: those in copies or cells"),
+    ] = None,
+    rule: Annotated[str, typer.Option(help="area: linlog or linear")] = "linlog",
+    slope: Annotated[
+        str, typer.Option(help="choice of the terminal line: winnonlin or pknca")
+    ] = "winnonlin",
+    windows: Annotated[
+        str, typer.Option(metavar="A-B,...", help="areas wanted, from day A to B")
+    ] = "0-7,0-14,0-28,0-90,0-180,0-365",
+    blq: Annotated[
+        str,
+        typer.Option(
+            metavar="PLACE=RULE,...",
+            help="readings below the limit: zero, drop, half or lloq (after the last: drop, zero)",
+        ),
+    ] = "before=zero,between=drop,after=drop",
+    route: Annotated[str, typer.Option(help="extravascular, bolus or infusion")] = "extravascular",
+    duration: Annotated[float, typer.Option(metavar="DAYS", help="of the infusion")] = 0.0,
+    around: Annotated[
+        str | None, typer.Option(metavar="DRUG", help="areas before and after a treatment too")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="of subjects.csv: summarise by group")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REASON", help="use readings that are left out, say transplant"),
+    ] = None,
+    cutoff: Annotated[float | None, typer.Option(metavar="DAY", help="data cut")] = None,
+    assume_lloq: Annotated[
+        list[str] | None,
+        typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
+    ] = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Measure exposure without a model: Cmax, Tmax, AUC, half-lives, persistence."""
+    from cellkinetics.catalogue import find_study
+    from cellkinetics.exposure import make_rules, parse_blq, parse_windows, write_nca
+    from cellkinetics.exposure import nca as run_nca
+    from cellkinetics.show.exposure import print_nca
+    from cellkinetics.study import read_study
+    from cellkinetics.verify import parse_limits
+
+    result = run_nca(
+        read_study(find_study(study), assume_lloq=parse_limits(assume_lloq or [])),
+        analytes=analyte or None,
+        windows=parse_windows(windows),
+        around=around,
+        keep=keep or (),
+        cutoff=cutoff,
+        duration=duration,
+        rules=make_rules(
+            None, {"trapezoid": rule, "slope": slope, "route": route, **parse_blq(blq)}
+        ),
+    )
+    files = write_nca(result, out, by=by) if out is not None else []
+    print_nca(result, by=by, files=files, as_json=as_json)
+
+
+@app.command()
+def endpoints(
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="folder, CSV or name of a shipped study")
+    ],
+    cutoff: Annotated[
+        float | None, typer.Option(metavar="DAY", help="data cut for every part")
+    ] = None,
+    bayes: Annotated[
+        bool, typer.Option("--bayes", help="posteriors of the times to events by NUTS too")
+    ] = False,
+    efs: Annotated[
+        str | None, typer.Option(metavar="RULE", help="registered, eln2017, eln2022 or fda")
+    ] = None,
+    dor: Annotated[
+        str | None, typer.Option(metavar="RULE", help="registered, from_infusion or fda")
+    ] = None,
+    conf_type: Annotated[
+        str, typer.Option("--conf-type", help="Kaplan-Meier intervals: log-log, log or plain")
+    ] = "log-log",
+    target: Annotated[
+        float, typer.Option(metavar="RATE", help="compare response and MRD rates with it")
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(min=0, help="of --bayes")] = 1,
+    assume_lloq: Annotated[
+        list[str] | None,
+        typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
+    ] = None,
+    out: Out = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="replace an earlier result")
+    ] = False,
+    figures: Annotated[bool, typer.Option(help="PNG and SVG")] = True,
+    xpt: Annotated[bool, typer.Option("--xpt", help="ADTTE and PP as SAS transport files")] = False,
+    all_tables: Annotated[
+        bool, typer.Option("--all-tables", help="also tables of more than 100,000 rows")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compute the trial's outcome measures: response, MRD, EFS, OS, DOR, safety, exposure."""
+    from cellkinetics.catalogue import find_study
+    from cellkinetics.endpoints import Options, compute_endpoints, write_endpoints
+    from cellkinetics.endpoints.write import check_folder, default_folder
+    from cellkinetics.show.endpoints import print_endpoints
+    from cellkinetics.study import read_study
+    from cellkinetics.verify import parse_limits
+
+    data = read_study(find_study(study), assume_lloq=parse_limits(assume_lloq or []))
+    folder = default_folder(data.name) if out is None else out
+    check_folder(folder, overwrite=overwrite)
+    found = compute_endpoints(
+        data,
+        Options(
+            cutoff=cutoff,
+            efs=efs,
+            dor=dor,
+            conf_type=cast("ConfType", conf_type),  # checked with the other options
+            target=target,
+            bayes=bayes,
+            seed=seed,
+        ),
+    )
+    files = write_endpoints(
+        found, folder, overwrite=overwrite, figures=figures, xpt=xpt, all_tables=all_tables
+    )
+    print_endpoints(found, files, as_json=as_json)
+    if not found.passed:
         raise typer.Exit(CHECKS_FAILED)
 
 
@@ -139,7 +283,7 @@ def main() -> None:
             typer.echo(json.dumps({"error": kind, "message": str(error)}))
         else:
             typer.echo(f"{kind}: {error}", err=True)
-        raise SystemExit(USAGE) from None
+        raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted; continue a fit with --resume.", err=True)
         raise SystemExit(130) from None

@@ -22,7 +22,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that any reader can parse: numbers that are not finite become null."""
-    write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(content, indent=2) + "\n")
+
+
+def json_text(content: Any, *, indent: int | None = None) -> str:
+    """Content as JSON: numbers that are not finite become null."""
+    return json.dumps(_plain(content), indent=indent, ensure_ascii=False)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -48,15 +48,21 @@ def centres(joint: Joint, group: xr.Dataset) -> Floats:
     -------
     float array (draw, subject, parameter)
     """
-    population = joint.population
     mu = flat(group, "mu")
+    effect = flat(group, "effect") if joint.population.effects else np.zeros((len(mu), 0))
+    return expected_phi(joint, mu, effect)
+
+
+def expected_phi(joint: Joint, mu: Floats, effect: Floats) -> Floats:
+    """As :func:`centres`, from draws of ``mu`` (draw, typical) and ``effect`` (draw, effect)."""
+    population = joint.population
     estimated = {q.name: i for i, q in enumerate(joint.estimated)}
     out = np.empty((len(mu), len(joint.subjects), len(population.typical)))
     for j, q in enumerate(population.typical):
         out[:, :, j] = mu[:, [estimated[q.name]]] if q.name in estimated else q.loc
-    for i, effect in enumerate(population.effects):
-        at = population.names.index(effect.parameter)
-        out[:, :, at] += flat(group, "effect")[:, [i]] * effect.column
+    for i, covariate in enumerate(population.effects):
+        at = population.names.index(covariate.parameter)
+        out[:, :, at] += effect[:, [i]] * covariate.column
     return out
 
 

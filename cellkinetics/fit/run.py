@@ -1,59 +1,34 @@
 """The main job: from a fit's folder to a checked result folder."""
 
-import json
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
-import xarray as xr
 
 from cellkinetics.catalogue import find_fit, find_study, load_model
 from cellkinetics.errors import FitError
 from cellkinetics.files import write_csv, write_json, write_text
-from cellkinetics.fit.diagnostics import Diagnostics, diagnose
+from cellkinetics.fit.diagnostics import diagnose
 from cellkinetics.fit.figures import draw_figures, prior_curves
+from cellkinetics.fit.folder import FitResult, load_fit, open_folder
 from cellkinetics.fit.prior import prior_draws
-from cellkinetics.fit.provenance import changes, identity, versions
+from cellkinetics.fit.provenance import identity
+from cellkinetics.fit.quick_result import fit_quickly
 from cellkinetics.fit.result import assemble, save_tree
 from cellkinetics.fit.sampling import compile_model, sample
+from cellkinetics.fit.summary import summarise
 from cellkinetics.fit.tables import individual_table, parameter_table, prior_table
 from cellkinetics.joint import Joint, build_model, join
 from cellkinetics.spec import read_spec
 from cellkinetics.study import read_study
 
+__all__ = ["FitResult", "PriorView", "build", "fit", "load_fit", "prepare", "priors"]
+
 LOW_RANK_UP_TO = 80
 """Unconstrained parameters up to which a mass matrix of low rank pays off."""
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """A finished fit.
-
-    Attributes
-    ----------
-    folder : Path
-    tree : DataTree                 posterior, sample_stats, log_likelihood, posterior_predictive,
-                                    prior, prior_predictive, observed_data
-    parameters, individuals, shrinkage : DataFrames
-    summary : dict                  what summary.json holds
-    """
-
-    folder: Path
-    tree: xr.DataTree
-    parameters: pd.DataFrame
-    individuals: pd.DataFrame
-    shrinkage: pd.DataFrame
-    summary: dict[str, Any]
-
-    @property
-    def passed(self) -> bool:
-        """Whether all of the fit's own checks passed."""
-        return bool(self.summary["checks"]["passed"])
 
 
 def prepare(fit_name: str | Path, *, study: str | Path | None = None) -> tuple[Path, Joint]:
@@ -97,13 +72,15 @@ def fit(
     cores: int | None = None,
     seed: int | None = None,
     progress: bool = True,
+    quick: bool = False,
 ) -> FitResult:
     """Sample the posterior of a fit and write its result folder.
 
     Parameters
     ----------
     fit_name : str or path          a folder with fit.toml, or the name of a shipped fit
-    out : path, optional            result folder; default ``results/NAME`` here
+    out : path, optional            result folder; default ``results/NAME`` here, with ``quick``
+                                    ``results/NAME-quick``
     study : str or path, optional   in place of the study that fit.toml names
     resume : bool                   continue a run that was killed
     overwrite : bool                throw away an earlier result
@@ -111,6 +88,8 @@ def fit(
     cores : int, optional           default: all, at most one a chain
     seed : int, optional            in place of the seed in fit.toml
     progress : bool                 show progress on the terminal, or as lines in a log
+    quick : bool                    an approximate answer in seconds, by importance sampling from
+                                    the mode; ``resume``, ``record`` and ``cores`` do not go with it
 
     Returns
     -------
@@ -119,14 +98,20 @@ def fit(
     Raises
     ------
     StudyError, SpecError, ModelError, FitError
+    QuickRefused                    the quick answer failed its checks; nothing is written
     """
     started = time.perf_counter()
+    if quick:
+        _refuse_with_quick(resume=resume, record=record, cores=cores is not None)
+        where, joint = prepare(fit_name, study=study)
+        target = Path(out) if out is not None else Path("results") / f"{where.name}-quick"
+        return fit_quickly(joint, where, target, overwrite=overwrite, seed=seed, started=started)
     where, joint = prepare(fit_name, study=study)
     target = Path(out) if out is not None else Path("results") / where.name
     own = identity(joint)
     if seed is not None:
         own["spec"]["seed"] = seed
-    _open_folder(target, own, resume=resume, overwrite=overwrite)
+    open_folder(target, own, resume=resume, overwrite=overwrite)
     timings = {"prepare": time.perf_counter() - started}
 
     sampler = joint.spec.sampler
@@ -163,7 +148,15 @@ def fit(
     draw_figures(joint, tree, target / "figures")
     timings["results"] = time.perf_counter() - clock
     timings["total"] = time.perf_counter() - started
-    summary = summarise(joint, own, parameters, shrinkage, diagnostics, drawn, timings)
+    summary = summarise(
+        joint,
+        own,
+        parameters,
+        shrinkage,
+        checks=diagnostics.to_dict(),
+        sampling={str(k): v for k, v in drawn.attrs.items()},
+        timings=timings,
+    )
     # Last: its presence says that the result is whole.
     write_json(target / "summary.json", summary)
     if record:
@@ -171,116 +164,22 @@ def fit(
     return FitResult(target, tree, parameters, individuals, shrinkage, summary)
 
 
+def _refuse_with_quick(**given: bool) -> None:
+    reasons = {
+        "resume": "it takes seconds and has nothing to continue",
+        "record": "summary.json beside fit.toml is that of a sampled posterior",
+        "cores": "it runs on one",
+    }
+    for option, reason in reasons.items():
+        if given[option]:
+            raise FitError(f"--quick does not go with --{option}: {reason}. Leave one of them out.")
+
+
 def _adaptation(wanted: str, parameters: int) -> str:
     """The mass matrix: of low rank where there are few parameters, its updates being dear."""
     if wanted != "auto":
         return wanted
     return "low_rank" if parameters <= LOW_RANK_UP_TO else "diag"
-
-
-def load_fit(folder: str | Path) -> FitResult:
-    """Read a result folder.
-
-    Raises
-    ------
-    FitError                        there is no result, or it is not whole
-    """
-    path = Path(folder)
-    if not (path / "summary.json").is_file():
-        unfinished = (path / "identity.json").is_file()
-        raise FitError(
-            f"{path} holds an unfinished fit: continue it with --resume."
-            if unfinished
-            else f"{path} holds no result: it has no summary.json."
-        )
-    return FitResult(
-        folder=path,
-        tree=xr.open_datatree(path / "posterior.zarr", engine="zarr", consolidated=False),
-        parameters=pd.read_csv(path / "parameters.csv"),
-        individuals=pd.read_csv(path / "individuals.csv", dtype={"subject": str}),
-        shrinkage=pd.read_csv(path / "shrinkage.csv"),
-        summary=json.loads((path / "summary.json").read_text(encoding="utf-8")),
-    )
-
-
-def _open_folder(target: Path, own: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
-    """Make the result folder, or refuse: nothing is overwritten or mixed in silence."""
-    identity_file = target / "identity.json"
-    if target.exists() and not target.is_dir():
-        raise FitError(f"{target} is a file; the result needs a folder. Choose another --out.")
-    if overwrite and target.exists():
-        if any(target.iterdir()) and not identity_file.is_file():
-            raise FitError(
-                f"{target} is not a result folder of cellkinetics (no identity.json), so it is not"
-                " overwritten. Choose another --out."
-            )
-        shutil.rmtree(target)
-    if target.exists() and any(target.iterdir()):
-        if not resume:
-            raise FitError(
-                f"{target} holds an earlier fit. Continue it with --resume, replace it with"
-                " --overwrite, or choose another --out."
-            )
-        if not identity_file.is_file():
-            raise FitError(f"{target} holds no fit that could be resumed (no identity.json).")
-        different = changes(json.loads(identity_file.read_text(encoding="utf-8")), own)
-        if different:
-            raise FitError(
-                f"{target} cannot be resumed: what it was made from has changed.\n  "
-                + "\n  ".join(different)
-                + "\nUndo the change, or start anew with --overwrite."
-            )
-    target.mkdir(parents=True, exist_ok=True)
-    write_json(identity_file, own)
-
-
-def summarise(
-    joint: Joint,
-    own: dict[str, Any],
-    parameters: pd.DataFrame,
-    shrinkage: pd.DataFrame,
-    diagnostics: Diagnostics,
-    drawn: xr.DataTree,
-    timings: dict[str, float],
-) -> dict[str, Any]:
-    """Everything that summary.json says."""
-    obs = joint.observations
-    return {
-        "study": joint.study.name,
-        "simulated": joint.study.simulated,
-        "model": joint.model.name,
-        "subjects": len(joint.subjects),
-        "analytes": [
-            {
-                "analyte": a.name,
-                "unit": a.unit,
-                "observable": a.observable,
-                "error": a.spec.error,
-                "rows": a.rows,
-                "below_limit": a.below,
-                "limits": a.limits,
-                "link": a.link,
-            }
-            for a in obs.analytes
-        ],
-        "left_out": obs.left_out.groupby(["analyte", "reason"])
-        .size()
-        .reset_index(name="rows")
-        .to_dict("records"),
-        "interval": "90 % equal-tailed",
-        "parameters": parameters.to_dict("records"),
-        "shrinkage": shrinkage.to_dict("records"),
-        "sampling": {
-            "centred": list(joint.centred),
-            "noncentred": list(joint.noncentred),
-            "closed_form": joint.kernel.closed,
-            **{str(k): v for k, v in drawn.attrs.items()},
-        },
-        "checks": diagnostics.to_dict(),
-        "identity": own,
-        "versions": versions(),
-        "seconds": {k: round(v, 3) for k, v in timings.items()},
-    }
 
 
 @dataclass(frozen=True)

@@ -44,33 +44,16 @@ def make_tree(
     xarray.DataTree                     groups ``posterior`` and ``sample_stats``
     """
     rows = np.stack(chains)
-    count, draws = rows.shape[:2]
-    flat = np.ascontiguousarray(rows[:, :, len(STATISTICS) :]).reshape(count * draws, -1)
-    values = {
-        name: array.reshape(count, draws, *array.shape[1:])
-        for name, array in compiled.constrain(flat).items()
-    }
-    own = {"chain": np.arange(count), "draw": np.arange(draws)}
-    posterior = xr.Dataset(
-        {
-            name: (("chain", "draw", *_dims(compiled, name, array)), array)
-            for name, array in values.items()
-        },
-        coords=own,
-        attrs={"free_variables": list(compiled.free)},
-    )
-    labels = {k: list(v) for k, v in compiled.coords.items() if k in posterior.dims}
+    posterior = make_posterior(compiled, rows[:, :, len(STATISTICS) :])
     statistics = xr.Dataset(
         {
             name: (("chain", "draw"), statistic(rows, name).astype(_TYPES.get(name, np.float64)))
             for name in STATISTICS
             if name != "tuning"
         },
-        coords=own,
+        coords={name: posterior[name] for name in ("chain", "draw")},
     )
-    tree = xr.DataTree.from_dict(
-        {"posterior": posterior.assign_coords(labels), "sample_stats": statistics}
-    )
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
     tree.attrs = {
         "sampler": f"nutpie {version('nutpie')}",
         "settings": json.dumps(dict(settings)),
@@ -79,6 +62,26 @@ def make_tree(
         "sampling_seconds": list(seconds),
     }
     return tree
+
+
+def make_posterior(compiled: Compiled, points: Floats) -> xr.Dataset:
+    """The model's own variables at unconstrained points (chain, draw, parameter), labelled."""
+    count, draws = points.shape[:2]
+    flat = np.ascontiguousarray(points).reshape(count * draws, -1)
+    values = {
+        name: array.reshape(count, draws, *array.shape[1:])
+        for name, array in compiled.constrain(flat).items()
+    }
+    posterior = xr.Dataset(
+        {
+            name: (("chain", "draw", *_dims(compiled, name, array)), array)
+            for name, array in values.items()
+        },
+        coords={"chain": np.arange(count), "draw": np.arange(draws)},
+        attrs={"free_variables": list(compiled.free)},
+    )
+    labels = {k: list(v) for k, v in compiled.coords.items() if k in posterior.dims}
+    return posterior.assign_coords(labels)
 
 
 def _dims(compiled: Compiled, name: str, values: np.ndarray) -> tuple[str, ...]:

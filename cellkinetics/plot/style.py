@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
+from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,6 +14,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#999999"
 INK = "#222222"
 MARKERS = ("o", "s", "D", "P", "X", "*")
+# With a fixed salt, and no date, the same figure is the same file.
+_WRITING: dict[Any, Any] = {"svg.hashsalt": "cellkinetics"}
 
 
 def panels(
@@ -43,8 +47,13 @@ def pages(items: list[str], per_page: int) -> Iterator[list[str]]:
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
-    """Write a figure whole or not at all."""
+    """Write a figure whole or not at all; it is laid out once, for the first file."""
     temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=dpi)
+    kind = path.suffix.removeprefix(".")
+    with rc_context(_WRITING):
+        figure.savefig(
+            temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None
+        )
+    figure.set_layout_engine("none")
     temporary.replace(path)
     return path

@@ -45,6 +45,12 @@ def print_result(result: "FitResult", *, as_json: bool) -> None:
         f" with [bold]{escape(summary['model'])}[/],"
         f" {summary['subjects']} subjects"
     )
+    if result.approximate:
+        console.print(
+            "[bold yellow]APPROXIMATE[/]: a quick answer, by importance sampling from the mode;"
+            " the posterior was not sampled",
+            soft_wrap=True,
+        )
     for a in summary["analytes"]:
         console.print(
             f"  {escape(a['analyte'])}: {a['rows']} rows, {a['below_limit']} below the limit;"
@@ -59,14 +65,8 @@ def print_result(result: "FitResult", *, as_json: bool) -> None:
         console,
         result.parameters,
         [
-            "parameter",
-            "unit",
-            "median",
-            "q05",
-            "q95",
-            "r_hat",
-            "ess_bulk",
-            "ess_tail",
+            *("parameter", "unit", "median", "q05", "q95"),
+            *(("mcse",) if result.approximate else ("r_hat", "ess_bulk", "ess_tail")),
             "contraction",
         ],
     )

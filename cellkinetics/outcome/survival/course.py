@@ -13,6 +13,7 @@ REMISSION = ("CR", "CRh", "CRi")
 RESPONSE = (*REMISSION, "PR")  # MLFS is no response
 DISEASE = ("treatment_failure", "progression", "relapse")
 INTERRUPTIONS = ("transplant", "other_therapy")
+_AFTER = tuple(f"after {name.replace('_', ' ')}" for name in INTERRUPTIONS)
 # In tables that show a subject alive; a death in events does not.
 ALIVE = ("infusions", "samples", "assessments", "events", "toxicities", "vitals", "treatments")
 
@@ -75,12 +76,13 @@ def courses(
     ----------
     study : Study
     responses : DataFrame, optional       subject, time, response (and line); default: the response
-                                          column of the study's assessments
+                                          column of the study's assessments. With ``not_used`` (of
+                                          :func:`cellkinetics.outcome.best_response.response`), one
+                                          after a transplant or other therapy is no response
     disease : DataFrame, optional         of :func:`cellkinetics.outcome.relapse.
                                           relapse_and_progression`: its derived rows count beside
-                                          those of events.csv. Default: a remission that an
-                                          assessment shows lost, where events.csv shows no disease
-                                          after it
+                                          those of events.csv. Where neither shows disease after a
+                                          remission, an assessment that shows it lost does
     cutoff : float, day, optional         a data cut for everyone; a subject's own ``data_cut``
                                           holds too, the earlier counts
 
@@ -109,7 +111,7 @@ def courses(
             alive.get(subject, Fact(0.0, "nothing known later", "")),
             events.get(subject, []),
             answers.get(subject, []),
-            None if derived is None else derived.get(subject, []),
+            derived.get(subject, []),
         )
         for subject in treated(study)
     ]
@@ -122,13 +124,19 @@ def _responses(study: Study, responses: pd.DataFrame | None) -> pd.DataFrame:
         lines = study.assessments.drop_duplicates(["subject", "time"])
         frame = frame.merge(lines[["subject", "time", "line"]], on=["subject", "time"], how="left")
     evaluable = frame["response"].notna() & (frame["response"] != "NE") & (frame["time"] > 0)
-    return frame.loc[evaluable, ["subject", "time", "response", "line"]]
+    kept = frame.loc[evaluable, ["subject", "time", "response", "line"]]
+    if "not_used" not in frame.columns:
+        return kept
+    # A response after other therapy is still an assessment, but no longer a response to the cells.
+    after = frame.loc[evaluable, "not_used"].str.startswith(_AFTER, na=False)
+    words = kept["response"].astype(str) + " (" + frame.loc[evaluable, "not_used"].astype(str) + ")"
+    return kept.assign(response=kept["response"].where(~after, words))
 
 
-def _derived(disease: pd.DataFrame | None) -> dict[str, list[Fact]] | None:
-    """Derived relapses and progressions by subject; None where the caller has none."""
+def _derived(disease: pd.DataFrame | None) -> dict[str, list[Fact]]:
+    """Derived relapses and progressions by subject."""
     if disease is None:
-        return None
+        return {}
     _has(disease, "disease", ("subject", "time", "event", "source", "line"))
     rows = disease[disease["source"] == "derived"]
     out: dict[str, list[Fact]] = {}
@@ -153,7 +161,7 @@ def _course(
     alive: Fact,
     events: list[Fact],
     answers: list[Fact],
-    derived: list[Fact] | None,
+    derived: list[Fact],
 ) -> Course:
     unused: list[str] = []
 
@@ -166,9 +174,8 @@ def _course(
     events, answers = before_cut(events), before_cut(answers)
     deaths = [fact for fact in events if fact.what == "death"]
     disease = [fact for fact in events if fact.what in DISEASE]
-    if derived is None:
-        derived = _lost_remission(answers, disease)
-    disease = sorted((*disease, *before_cut(derived)), key=lambda fact: fact.day)
+    disease += before_cut(derived)
+    disease = sorted((*disease, *_lost_remission(answers, disease)), key=lambda fact: fact.day)
     return Course(
         subject=subject,
         cut=cut,
@@ -192,14 +199,15 @@ def _facts(table: str, frame: pd.DataFrame, column: str) -> dict[str, list[Fact]
 
 
 def _lost_remission(answers: list[Fact], disease: list[Fact]) -> list[Fact]:
-    """A remission that an assessment shows lost and events.csv does not: a relapse on that day."""
+    """A remission that an assessment shows lost and nothing else does: a relapse on that day."""
     start = next((fact.day for fact in answers if fact.what in REMISSION), np.inf)
     if any(fact.day > start for fact in disease):
         return []
-    lost = next((f for f in answers if f.day > start and f.what in ("NR", "PR")), None)
-    if lost is None:
-        return []
-    return [Fact(lost.day, f"relapse ({lost.what} after remission)", lost.table, lost.line)]
+    for fact in answers:
+        seen = fact.what.split(" (")[0]
+        if fact.day > start and seen in ("NR", "PR"):
+            return [Fact(fact.day, f"relapse ({seen} after remission)", fact.table, fact.line)]
+    return []
 
 
 def _last_alive(study: Study, cuts: pd.Series) -> dict[str, Fact]:

@@ -1,6 +1,6 @@
 """The trial's time-to-event endpoints, each an :class:`Answer`: EFS, OS, DOR, RFS, relapse."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,7 +27,8 @@ class Options:
     as written); ``cutoff`` is a data cut, in days; ``horizon`` (default: the study's) censors
     whoever is event-free then; ``censor_at`` names "transplant" or "other_therapy"; ``models`` are
     the parametric posteriors to add, by quadrature unless there is a ``sampler``
-    (``cellkinetics.fit.survival.sample_density`` with its seed).
+    (``cellkinetics.fit.survival.sample_density`` with its seed); ``courses`` are those of the same
+    study and options, if they are there already (:func:`courses_of`).
     """
 
     responses: pd.DataFrame | None = None
@@ -39,6 +40,7 @@ class Options:
     level: float = 0.95
     models: Collection[ModelName] = field(default=MODELS)
     sampler: Sampler | None = None
+    courses: Sequence[Course] | None = None
 
 
 DEFAULT = Options()
@@ -96,7 +98,7 @@ def event_free(
     return _answer(
         "efs",
         f"Event-free survival ({chosen})",
-        f"{text} {rules.LOST_REMISSION}",
+        f"{text} {_disease_text(options)}",
         study,
         function,
         options,
@@ -138,7 +140,7 @@ def duration_of_response(
         from_infusion=chosen == "from_infusion", death_counts=chosen == "fda"
     )
     title = f"Duration of response ({chosen})"
-    text = f"{rules.DOR[chosen]} {rules.LOST_REMISSION}"
+    text = f"{rules.DOR[chosen]} {_disease_text(options)}"
     return _answer("dor", title, text, study, function, options)
 
 
@@ -149,7 +151,7 @@ def relapse_free(study: Study, *, options: Options = DEFAULT) -> Answer:
     -------
     Answer
     """
-    text = f"{rules.RFS} {rules.LOST_REMISSION}"
+    text = f"{rules.RFS} {_disease_text(options)}"
     return _answer("rfs", "Relapse-free survival", text, study, derive.relapse_free, options)
 
 
@@ -166,7 +168,7 @@ def relapse_incidence(study: Study, *, options: Options = DEFAULT) -> Answer:
     return incidence_answer(
         "relapse",
         "Cumulative incidence of relapse",
-        f"{rules.RELAPSE} {rules.LOST_REMISSION} {text}",
+        f"{rules.RELAPSE} {_disease_text(options)} {text}",
         subjects,
         conf_type=options.conf_type,
         level=options.level,
@@ -229,9 +231,7 @@ def _subjects(
     until = study.settings.horizon if until is None else until
     if not until > 0:
         raise SurvivalError(f"horizon on day {until:g}: wanted a day after the infusion (0).")
-    found = courses(
-        study, responses=options.responses, disease=options.disease, cutoff=options.cutoff
-    )
+    found = courses_of(study, options) if options.courses is None else options.courses
     subjects = derive.derive(found, rule, horizon=until, censor_at=options.censor_at)
     words = [
         " ".join(rules.CENSORED_AT[name] for name in options.censor_at) or rules.NOT_CENSORED,
@@ -243,11 +243,25 @@ def _subjects(
     return subjects, " ".join(filter(None, words)), (*untreated_note(study), *_notes(found))
 
 
+def courses_of(study: Study, options: Options) -> list[Course]:
+    """Collect every subject's course once, for all endpoints with these options."""
+    return courses(
+        study, responses=options.responses, disease=options.disease, cutoff=options.cutoff
+    )
+
+
+def _disease_text(options: Options) -> str:
+    """Say which relapses and responses count, beside those of the tables."""
+    text = rules.LOST_REMISSION if options.disease is None else rules.DERIVED_DISEASE
+    marked = options.responses is not None and "not_used" in options.responses
+    return f"{text} {rules.AFTER_THERAPY}" if marked else text
+
+
 def _cut_text(options: Options) -> str:
     return "" if options.cutoff is None else f"Data cut: day {options.cutoff:g}."
 
 
-def _notes(found: list[Course]) -> tuple[str, ...]:
+def _notes(found: Sequence[Course]) -> tuple[str, ...]:
     """Say who was not followed, and whose responses came after other therapy."""
     notes = []
     unseen = [course.subject for course in found if course.alive.day == 0 and course.death is None]

@@ -71,6 +71,15 @@ LOST_REMISSION = (
     "A relapse is a row of events.csv; where a subject in remission has none there, an assessment "
     "NR or PR after the remission is one, on its day."
 )
+DERIVED_DISEASE = (
+    "A relapse or progression is a row of events.csv, or where that has none it is derived from "
+    "the assessments (see Response). Where neither shows disease after a remission, an assessment "
+    "NR or PR after it is a relapse, on its day."
+)
+AFTER_THERAPY = (
+    "A response first reached after a transplant (from its conditioning on) or other therapy is "
+    "none to the cells."
+)
 CENSORED_AT: dict[str, str] = {
     "transplant": "Censored at a transplant without an event before it or on its day.",
     "other_therapy": "Censored at other therapy without an event before it or on its day.",
