@@ -15,9 +15,9 @@ from typing import Any
 
 from cellkinetics.errors import CellKineticsError
 from cellkinetics.files import write_json
-from cellkinetics.fit.provenance import identity, versions
-from cellkinetics.fit.run import prepare
-from cellkinetics.fit.store import owned
+from cellkinetics.fitting.provenance import identity, versions
+from cellkinetics.fitting.run import prepare
+from cellkinetics.fitting.store import owned
 from sbc_replicate import EFFORTS, RANK_DRAWS, VARIANTS, Variant, run_replicate
 from sbc_report import draw, summarise, table
 from sbc_store import append_line, read_lines, same_run

@@ -4,14 +4,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from cellkinetics.fit.draws import (
+from cellkinetics.fitting.draws import (
     linked,
     natural,
     pointwise_log_likelihood,
     predictions,
     take_draws,
 )
-from cellkinetics.fit.tables import quantities
+from cellkinetics.fitting.tables import quantities
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.compiled import build_kernel
 from cellkinetics.kernel.layout import Rows, regular_dosing

@@ -15,11 +15,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.diagnostics import MIN_E_BFMI, diagnose
-from cellkinetics.fit.draws import linked, predictions, take_draws
-from cellkinetics.fit.draws import replicate as draw_readings_of
-from cellkinetics.fit.prior import prior_draws
-from cellkinetics.fit.sampling import compile_model, sample
+from cellkinetics.fitting.diagnostics import MIN_E_BFMI, diagnose
+from cellkinetics.fitting.draws import linked, predictions, take_draws
+from cellkinetics.fitting.draws import replicate as draw_readings_of
+from cellkinetics.fitting.prior import prior_draws
+from cellkinetics.fitting.sampling import compile_model, sample
 from cellkinetics.joint import Joint, build_model
 from cellkinetics.observation import observe_study
 from sbc_quantities import ranked_values

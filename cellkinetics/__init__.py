@@ -14,7 +14,7 @@ if _TYPE_CHECKING:
     from cellkinetics.catalogue import load_model
     from cellkinetics.endpoints import compute_endpoints
     from cellkinetics.exposure import nca
-    from cellkinetics.fit import build, fit, load_fit
+    from cellkinetics.fitting import build, fit, load_fit
     from cellkinetics.kernel.solve import solve
     from cellkinetics.study import check_study, read_study
 
@@ -35,11 +35,11 @@ __all__ = [
 
 # Imported on first use: --help and simple checks must not wait for PyMC.
 _WHERE = {
-    "build": "cellkinetics.fit",
+    "build": "cellkinetics.fitting",
     "check_study": "cellkinetics.study",
     "compute_endpoints": "cellkinetics.endpoints",
-    "fit": "cellkinetics.fit",
-    "load_fit": "cellkinetics.fit",
+    "fit": "cellkinetics.fitting",
+    "load_fit": "cellkinetics.fitting",
     "load_model": "cellkinetics.catalogue",
     "nca": "cellkinetics.exposure",
     "read_study": "cellkinetics.study",

@@ -88,7 +88,7 @@ def priors(
     as_json: Json = False,
 ) -> None:
     """Show what a fit believes before it has seen data: parameters, and curves against the data."""
-    from cellkinetics.fit.run import priors as run_priors
+    from cellkinetics.fitting.run import priors as run_priors
     from cellkinetics.show.fit import print_priors
 
     print_priors(run_priors(fit, out=out, study=study, draws=draws, seed=seed), as_json=as_json)
@@ -116,7 +116,7 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Sample the posterior of a fit, check it, and write its result folder."""
-    from cellkinetics.fit.run import fit as run_fit
+    from cellkinetics.fitting.run import fit as run_fit
     from cellkinetics.show.fit import print_result
 
     result = run_fit(

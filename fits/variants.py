@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cellkinetics.fit.run import FitResult
+    from cellkinetics.fitting.run import FitResult
 
 
 def fit_changed(
@@ -27,7 +27,7 @@ def fit_changed(
     -------
     FitResult
     """
-    from cellkinetics.fit.run import fit  # noqa: PLC0415  # the preparing scripts do not need PyMC
+    from cellkinetics.fitting.run import fit  # noqa: PLC0415  # the preparing scripts do not need PyMC
 
     text = (folder / "fit.toml").read_text(encoding="utf-8")
     for old, new in changes.items():

@@ -30,7 +30,7 @@ ORDER = (
     "population",
     "joint",
     "plot",
-    "fit",
+    "fitting",
     "exposure",
     "outcome",
     "cdisc",
@@ -43,9 +43,9 @@ ORDER = (
 # Model files lie beside the package; the catalogue alone knows them, by name.
 MODEL_FILES = {"declare", "algebra"}
 HEAVY = {
-    "pymc": ("joint", "fit"),
-    "pytensor": ("joint", "fit", "kernel/op", "kernel/density_op"),
-    "nutpie": ("fit",),
+    "pymc": ("joint", "fitting"),
+    "pytensor": ("joint", "fitting", "kernel/op", "kernel/density_op"),
+    "nutpie": ("fitting",),
     "matplotlib": ("plot",),
 }
 LONGEST = 400  # lines that are not blank
@@ -104,9 +104,9 @@ def test_imports_go_one_way() -> None:
 def test_the_check_sees_an_import_that_goes_the_other_way(tmp_path: Path) -> None:
     file = tmp_path / "late.py"
     file.write_text(
-        "def f():\n    from cellkinetics.fit.run import fit\n    import cellkinetics.cli\n"
+        "def f():\n    from cellkinetics.fitting.run import fit\n    import cellkinetics.cli\n"
     )
-    assert layers(file) == {"fit", "cli"}
+    assert layers(file) == {"fitting", "cli"}
 
 
 def test_models_import_only_what_they_are_written_with() -> None:

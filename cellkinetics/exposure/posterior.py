@@ -24,7 +24,7 @@ from cellkinetics.exposure.rules import (
 )
 
 if TYPE_CHECKING:  # a fit needs PyMC, which the metrics do not
-    from cellkinetics.fit import FitResult
+    from cellkinetics.fitting import FitResult
     from cellkinetics.joint import Joint
 
 _LEVELS_AT_A_TIME = 4_000_000  # draws x subjects x times
@@ -131,10 +131,10 @@ def metrics_of_posterior(
     FitError                          the study or model is not the one that was fitted
     SpecError                         an unknown observable, metric or rule
     """
-    from cellkinetics.fit.draws import take_draws  # noqa: PLC0415  (loads PyMC)
-    from cellkinetics.fit.provenance import changes as differences  # noqa: PLC0415
-    from cellkinetics.fit.provenance import identity  # noqa: PLC0415
-    from cellkinetics.fit.run import prepare  # noqa: PLC0415
+    from cellkinetics.fitting.draws import take_draws  # noqa: PLC0415  (loads PyMC)
+    from cellkinetics.fitting.provenance import changes as differences  # noqa: PLC0415
+    from cellkinetics.fitting.provenance import identity  # noqa: PLC0415
+    from cellkinetics.fitting.run import prepare  # noqa: PLC0415
 
     chosen = make_rules(rules, {"route": "extravascular", **changes})
     _, joint = prepare(fit if fit is not None else result.folder, study=study)
@@ -186,7 +186,7 @@ def metrics_of_posterior(
 
 def _curves(joint: "Joint", phi: Floats, name: str, times: Floats, limit: float) -> Curves:
     from cellkinetics.exposure.select import doses  # noqa: PLC0415
-    from cellkinetics.fit.draws import predictions  # noqa: PLC0415
+    from cellkinetics.fitting.draws import predictions  # noqa: PLC0415
     from cellkinetics.kernel.layout import regular_rows  # noqa: PLC0415
 
     at = [q.name for q in joint.model.observables].index(name)

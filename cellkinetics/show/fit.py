@@ -9,7 +9,7 @@ from rich.markup import escape
 from cellkinetics.show.console import open_console, print_table
 
 if TYPE_CHECKING:
-    from cellkinetics.fit.run import FitResult, PriorView
+    from cellkinetics.fitting.run import FitResult, PriorView
 
 
 def print_priors(view: "PriorView", *, as_json: bool) -> None:

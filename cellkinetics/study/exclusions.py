@@ -66,32 +66,28 @@ def exclusions(study: Study, *, keep: Collection[str] = ()) -> pd.DataFrame:
     samples = study.samples
     first = samples["subject"].map(_first_infusion(study)).fillna(0.0).to_numpy(dtype=np.float64)
     days = samples["time"].to_numpy(dtype=np.float64)
-    out = pd.DataFrame(
-        {
-            "reason": np.full(len(samples), None, dtype=object),
-            "since": np.full(len(samples), np.nan),
-            "detail": np.full(len(samples), None, dtype=object),
-        },
-        index=samples.index,
-    )
+    reasons, details = (np.full(len(samples), None, dtype=object) for _ in range(2))
+    sinces, counted = np.full(len(samples), np.nan), np.ones(len(samples), dtype=bool)
+    spared = {
+        reason: samples["analyte"].isin([name for why, name in kept if why == reason]).to_numpy()
+        for reason in REASONS
+    }
 
-    def leave_out(
-        rows: NDArray[np.bool_], reason: str, since: NDArray[np.float64], detail: str
-    ) -> None:
-        spared = [analyte for why, analyte in kept if why == reason]
-        here = rows & ~samples["analyte"].isin(spared).to_numpy() & out["reason"].isna().to_numpy()
-        out.loc[here, "reason"] = reason
-        out.loc[here, "since"] = since[here]
-        out.loc[here, "detail"] = detail
+    def leave_out(rows: NDArray[np.intp], reason: str, since: object, detail: str) -> None:
+        here = rows[counted[rows] & ~spared[reason][rows]]
+        reasons[here], details[here], counted[here] = reason, detail, False
+        sinces[here] = first[here] if since is None else since
 
-    leave_out(days < first, "pre-infusion", first, "before the infusion")
-    leave_out(days == first, "at-infusion", first, "at the infusion")
+    leave_out(np.flatnonzero(days < first), "pre-infusion", None, "before the infusion")
+    leave_out(np.flatnonzero(days == first), "at-infusion", None, "at the infusion")
+    rows_of = _rows_of(samples)
     for cause in _later_causes(study):
-        mine = (samples["subject"] == cause.subject).to_numpy()
-        if cause.day > first[mine].max(initial=-np.inf):
-            since = np.full(len(samples), cause.day)
-            leave_out(mine & (days > cause.day), cause.reason, since, cause.detail)
-    return out
+        mine = rows_of.get(cause.subject)
+        if mine is not None and cause.day > first[mine[0]]:
+            leave_out(mine[days[mine] > cause.day], cause.reason, cause.day, cause.detail)
+    return pd.DataFrame(
+        {"reason": reasons, "since": sinces, "detail": details}, index=samples.index
+    )
 
 
 def count_exclusions(excluded: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
@@ -127,10 +123,18 @@ def treatment_kinds(study: Study) -> pd.Series:
     read = treatments["kind"].isna() & drug.isin(CYTOTOXIC_DRUGS) & (treatments["time"] > start)
     transplants = study.events[study.events["event"] == "transplant"]
     soon = np.zeros(len(treatments), dtype=bool)
+    rows_of = _rows_of(treatments)
+    days = treatments["time"].to_numpy(dtype=np.float64)
     for subject, day in zip(transplants["subject"], transplants["time"], strict=True):
-        before = treatments["time"].between(day - CONDITIONING_DAYS, day)
-        soon |= (before & (treatments["subject"] == subject)).to_numpy()
+        mine = rows_of.get(subject, np.empty(0, dtype=np.intp))
+        soon[mine] |= (days[mine] >= day - CONDITIONING_DAYS) & (days[mine] <= day)
     return treatments["kind"].mask(read & soon, "conditioning").mask(read & ~soon, "cytotoxic")
+
+
+def _rows_of(table: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
+    """Positions of each subject's rows."""
+    groups = table.groupby("subject").indices
+    return {str(subject): np.asarray(rows, dtype=np.intp) for subject, rows in groups.items()}
 
 
 def _generic(drug: object) -> str:

@@ -143,8 +143,8 @@ def test_resume_names_what_changed(tmp_path: Path) -> None:
     text = (ROOT / "fits" / "aml5-stein2019" / "fit.toml").read_text(encoding="utf-8")
     (folder / "fit.toml").write_text(text, encoding="utf-8")
     from cellkinetics.files import write_json
-    from cellkinetics.fit.provenance import identity
-    from cellkinetics.fit.run import prepare
+    from cellkinetics.fitting.provenance import identity
+    from cellkinetics.fitting.run import prepare
 
     old = identity(prepare(folder)[1])
     old["data"]["samples"] = "0" * 16

@@ -9,10 +9,10 @@ import xarray as xr
 from cellkinetics import solve
 from cellkinetics.errors import FitError, SpecError
 from cellkinetics.exposure import PosteriorMetrics, metrics_of, metrics_of_posterior
-from cellkinetics.fit.draws import natural, predictions, take_draws
-from cellkinetics.fit.prior import prior_draws
-from cellkinetics.fit.provenance import identity
-from cellkinetics.fit.run import FitResult, prepare
+from cellkinetics.fitting.draws import natural, predictions, take_draws
+from cellkinetics.fitting.prior import prior_draws
+from cellkinetics.fitting.provenance import identity
+from cellkinetics.fitting.run import FitResult, prepare
 from cellkinetics.kernel.layout import regular_rows
 
 FIT = Path(__file__).resolve().parents[2] / "fits" / "aml5-stein2019"

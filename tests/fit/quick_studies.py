@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from cellkinetics.catalogue import find_fit, find_study, load_model
-from cellkinetics.fit.compile import compile_model
-from cellkinetics.fit.quick_levels import Levels, make_levels
+from cellkinetics.fitting.compile import compile_model
+from cellkinetics.fitting.quick_levels import Levels, make_levels
 from cellkinetics.joint import build_model, join
 from cellkinetics.spec import parse_spec, read_spec
 from cellkinetics.study import read_study

@@ -22,12 +22,12 @@ import numpy as np
 from numba import cfunc, types
 from sampling_posteriors import group_posterior
 
-from cellkinetics.fit.chain import STATISTICS
-from cellkinetics.fit.compile import compile_model
-from cellkinetics.fit.native import Function
-from cellkinetics.fit.plan import kept_draws
-from cellkinetics.fit.sampling import sample
-from cellkinetics.fit.store import read_record
+from cellkinetics.fitting.chain import STATISTICS
+from cellkinetics.fitting.compile import compile_model
+from cellkinetics.fitting.native import Function
+from cellkinetics.fitting.plan import kept_draws
+from cellkinetics.fitting.sampling import sample
+from cellkinetics.fitting.store import read_record
 
 CHAINS, DRAWS, TUNE, SEED, CORES = 4, 150, 150, 11, 2
 

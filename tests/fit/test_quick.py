@@ -12,10 +12,10 @@ from quick_studies import EVERYTHING, bimodal_fit, compiled_levels
 
 from cellkinetics.cli import main
 from cellkinetics.errors import FitError, QuickRefused
-from cellkinetics.fit import fit, load_fit, quick, quick_mode, quick_sites, quick_subjects
-from cellkinetics.fit.quick_levels import log_own_prior, shared_at, to_points
-from cellkinetics.fit.sampling import sample
-from cellkinetics.fit.tables import parameter_table
+from cellkinetics.fitting import fit, load_fit, quick, quick_mode, quick_sites, quick_subjects
+from cellkinetics.fitting.quick_levels import log_own_prior, shared_at, to_points
+from cellkinetics.fitting.sampling import sample
+from cellkinetics.fitting.tables import parameter_table
 
 CASES = {"shipped": {}, "everything": EVERYTHING, "ode": {"kernel": {"form": "ode"}}}
 

@@ -5,8 +5,8 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy import stats
 
-from cellkinetics.fit.psis import fit_pareto, smooth_weights
-from cellkinetics.fit.quick_mixture import Mixture, fit_mixture
+from cellkinetics.fitting.psis import fit_pareto, smooth_weights
+from cellkinetics.fitting.quick_mixture import Mixture, fit_mixture
 
 
 def log_weights(tail: float, count: int = 2000, seed: int = 3) -> np.ndarray:

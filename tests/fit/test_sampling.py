@@ -15,12 +15,12 @@ from pytensor.raise_op import Assert
 from sampling_posteriors import group_posterior, stein_posterior
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.chain import STATISTICS, draw_start
-from cellkinetics.fit.compile import compile_model
-from cellkinetics.fit.constrain import constrain_function
-from cellkinetics.fit.diagnostics import diagnose
-from cellkinetics.fit.sampling import sample
-from cellkinetics.fit.store import Writer, owned, read_record
+from cellkinetics.fitting.chain import STATISTICS, draw_start
+from cellkinetics.fitting.compile import compile_model
+from cellkinetics.fitting.constrain import constrain_function
+from cellkinetics.fitting.diagnostics import diagnose
+from cellkinetics.fitting.sampling import sample
+from cellkinetics.fitting.store import Writer, owned, read_record
 
 HERE = Path(__file__).parent
 SHORT = {"seed": 3, "draws": 60, "tune": 120, "progress": False}
@@ -117,7 +117,7 @@ def test_another_process_finds_the_same_code_and_makes_the_same_draws(
         "from hashlib import sha256\n"
         "with pm.Model(): [pm.Normal(f'x{i}') for i in range(3)]\n"
         "from sampling_posteriors import group_posterior\n"
-        "from cellkinetics.fit.sampling import compile_model, sample\n"
+        "from cellkinetics.fitting.sampling import compile_model, sample\n"
         "c = compile_model(group_posterior())\n"
         "t = sample(c, folder=Path(sys.argv[1]), **json.loads(sys.argv[2]))\n"
         "x = sha256(t['posterior']['level'].to_numpy().tobytes()).hexdigest()\n"
@@ -141,7 +141,7 @@ def test_first_process_runs_the_code_that_later_ones_load(tmp_path):
     """Whatever was compiled before, and in which process: the same bits."""
     script = (
         "import json, numpy as np, pymc as pm, sys\n"
-        "from cellkinetics.fit.compile import compile_model\n"
+        "from cellkinetics.fitting.compile import compile_model\n"
         "with pm.Model() as m:\n"
         "    x = pm.Normal('x', shape=41)\n"
         "    pm.Potential('y', -((x * x[0] - np.sin(np.arange(41))) ** 2).sum())\n"

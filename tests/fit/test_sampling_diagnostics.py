@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from cellkinetics.fit import convergence
-from cellkinetics.fit.diagnostics import diagnose
+from cellkinetics.fitting import convergence
+from cellkinetics.fitting.diagnostics import diagnose
 
 
 def autoregressive(chains, draws, quantities, seed=0):

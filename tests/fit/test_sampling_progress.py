@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cellkinetics.fit import progress
-from cellkinetics.fit.chain import STATISTICS, Settings
-from cellkinetics.fit.progress import ChainState, reporter
+from cellkinetics.fitting import progress
+from cellkinetics.fitting.chain import STATISTICS, Settings
+from cellkinetics.fitting.progress import ChainState, reporter
 
 SETTINGS = Settings(draws=80, tune=20, target_accept=0.9, maxdepth=10, adaptation="diag")
 

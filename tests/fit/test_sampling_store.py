@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.chain import STATISTICS, Settings
-from cellkinetics.fit.plan import chain_seed, kept_draws, plan_chain
-from cellkinetics.fit.store import Record, Writer, owned, read_record
+from cellkinetics.fitting.chain import STATISTICS, Settings
+from cellkinetics.fitting.plan import chain_seed, kept_draws, plan_chain
+from cellkinetics.fitting.store import Record, Writer, owned, read_record
 
 SETTINGS = Settings(draws=100, tune=50, target_accept=0.9, maxdepth=10, adaptation="diag")
 RNG = np.random.default_rng(1)
@@ -89,7 +89,7 @@ def test_a_full_disk_is_said_so(tmp_path):
 def test_lock_ends_with_its_process(tmp_path):
     script = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from cellkinetics.fit.store import owned\n"
+        "from cellkinetics.fitting.store import owned\n"
         "with owned(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
     holder = subprocess.Popen(

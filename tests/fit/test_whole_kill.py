@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellkinetics.fit.chain import STATISTICS
-from cellkinetics.fit.store import read_record
+from cellkinetics.fitting.chain import STATISTICS
+from cellkinetics.fitting.store import read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20

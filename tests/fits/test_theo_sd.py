@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cellkinetics.fit import fit
+from cellkinetics.fitting import fit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

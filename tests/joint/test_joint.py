@@ -9,8 +9,8 @@ import xarray as xr
 from scipy import stats
 from small_study import joined
 
-from cellkinetics.fit.compile import PYTHON
-from cellkinetics.fit.draws import (
+from cellkinetics.fitting.compile import PYTHON
+from cellkinetics.fitting.draws import (
     flat,
     linked,
     pointwise_log_likelihood,
@@ -18,7 +18,7 @@ from cellkinetics.fit.draws import (
     replicate,
     take_draws,
 )
-from cellkinetics.fit.prior import lkj_roots, prior_draws
+from cellkinetics.fitting.prior import lkj_roots, prior_draws
 from cellkinetics.joint import build_model, join
 
 EVERYTHING = {

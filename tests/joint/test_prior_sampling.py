@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from small_study import joined
 
-from cellkinetics.fit.compile import compile_model
-from cellkinetics.fit.convergence import ess_bulk
-from cellkinetics.fit.sampling import sample
+from cellkinetics.fitting.compile import compile_model
+from cellkinetics.fitting.convergence import ess_bulk
+from cellkinetics.fitting.sampling import sample
 from cellkinetics.joint import build_model
 
 EVERYTHING = {

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import stats
 from small_study import joined
 
-from cellkinetics.fit.draws import linked, pointwise_log_likelihood, predictions, take_draws
-from cellkinetics.fit.prior import prior_draws
+from cellkinetics.fitting.draws import linked, pointwise_log_likelihood, predictions, take_draws
+from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.joint import Joint, join
 
 LLOQ = {"qpcr": 50.0, "flow": 0.5}

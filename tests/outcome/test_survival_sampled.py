@@ -8,7 +8,7 @@ from scipy.optimize import approx_fprime
 from survival_studies import study
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.survival import sample_density
+from cellkinetics.fitting.survival import sample_density
 from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.endpoints import Options, overall
 from cellkinetics.outcome.survival.parametric import MODELS, posterior

@@ -26,7 +26,7 @@ from sbc_store import append_line, read_lines, same_run
 
 from cellkinetics.density import INTERVAL, LEFT, OBSERVED
 from cellkinetics.errors import FitError
-from cellkinetics.fit.run import prepare
+from cellkinetics.fitting.run import prepare
 from cellkinetics.population import to_phi
 
 pytestmark = pytest.mark.slow

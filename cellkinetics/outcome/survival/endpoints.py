@@ -27,7 +27,7 @@ class Options:
     as written); ``cutoff`` is a data cut, in days; ``horizon`` (default: the study's) censors
     whoever is event-free then; ``censor_at`` names "transplant" or "other_therapy"; ``models`` are
     the parametric posteriors to add, by quadrature unless there is a ``sampler``
-    (``cellkinetics.fit.survival.sample_density`` with its seed); ``courses`` are those of the same
+    (``cellkinetics.fitting.survival.sample_density`` and a seed); ``courses`` are those of the same
     study and options, if they are there already (:func:`courses_of`).
     """
 

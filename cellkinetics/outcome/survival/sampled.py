@@ -1,6 +1,6 @@
 """The same parametric posteriors for a sampler: plain log densities in, draws back.
 
-No sampler is named here: ``cellkinetics.fit.survival`` samples any such density with NUTS.
+No sampler is named here: ``cellkinetics.fitting.survival`` samples any such density with NUTS.
 """
 
 from collections.abc import Callable

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from cellkinetics.fit.compile import Compiled
-from cellkinetics.fit.diagnostics import Check
-from cellkinetics.fit.psis import smooth_weights
-from cellkinetics.fit.quick_levels import Levels, to_points
-from cellkinetics.fit.quick_mixture import Mixture
-from cellkinetics.fit.quick_mode import find_mode, learn, other_mode
-from cellkinetics.fit.quick_sites import effective
-from cellkinetics.fit.quick_weights import Weighed, weigh
-from cellkinetics.fit.tree import make_posterior
+from cellkinetics.fitting.compile import Compiled
+from cellkinetics.fitting.diagnostics import Check
+from cellkinetics.fitting.psis import smooth_weights
+from cellkinetics.fitting.quick_levels import Levels, to_points
+from cellkinetics.fitting.quick_mixture import Mixture
+from cellkinetics.fitting.quick_mode import find_mode, learn, other_mode
+from cellkinetics.fitting.quick_sites import effective
+from cellkinetics.fitting.quick_weights import Weighed, weigh
+from cellkinetics.fitting.tree import make_posterior
 from cellkinetics.kernel.layout import Floats
 
 MAX_K = 0.7

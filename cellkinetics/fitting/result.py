@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from cellkinetics.fit.draws import (
+from cellkinetics.fitting.draws import (
     Draws,
     linked,
     natural,
@@ -15,7 +15,7 @@ from cellkinetics.fit.draws import (
     replicate,
     take_draws,
 )
-from cellkinetics.fit.prior import prior_draws
+from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats
 

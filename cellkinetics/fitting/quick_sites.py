@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from cellkinetics.fit.quick_levels import Levels, Shared, shared_at
-from cellkinetics.fit.quick_mixture import Mixture, fit_mixture
-from cellkinetics.fit.quick_subjects import as_items, every_subject, find_modes, log_joint
+from cellkinetics.fitting.quick_levels import Levels, Shared, shared_at
+from cellkinetics.fitting.quick_mixture import Mixture, fit_mixture
+from cellkinetics.fitting.quick_subjects import as_items, every_subject, find_modes, log_joint
 from cellkinetics.kernel.layout import Floats
 
 COMPONENTS = 3

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cellkinetics.fit.draws import Draws, predictions, take_draws
-from cellkinetics.fit.tables import INTERVAL, quantities
+from cellkinetics.fitting.draws import Draws, predictions, take_draws
+from cellkinetics.fitting.tables import INTERVAL, quantities
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats, regular_rows
 from cellkinetics.plot.chains import ranks, traces

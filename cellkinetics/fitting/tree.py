@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cellkinetics.fit.chain import STATISTICS, statistic
-from cellkinetics.fit.compile import Compiled
+from cellkinetics.fitting.chain import STATISTICS, statistic
+from cellkinetics.fitting.compile import Compiled
 from cellkinetics.kernel.layout import Floats
 
 _TYPES = {

@@ -1,5 +1,5 @@
 """Fits: sample a posterior, check it, keep it, read it back."""
 
-from cellkinetics.fit.run import FitResult, PriorView, build, fit, load_fit, priors
+from cellkinetics.fitting.run import FitResult, PriorView, build, fit, load_fit, priors
 
 __all__ = ["FitResult", "PriorView", "build", "fit", "load_fit", "priors"]

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cellkinetics.fit.chain import STATISTICS, Settings, statistic
-from cellkinetics.fit.store import Record
+from cellkinetics.fitting.chain import STATISTICS, Settings, statistic
+from cellkinetics.fitting.store import Record
 from cellkinetics.kernel.layout import Floats
 
 EXACT_WITHIN = 60.0

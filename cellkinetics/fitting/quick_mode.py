@@ -12,9 +12,15 @@ import numpy as np
 from scipy.optimize import minimize
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.quick_levels import Levels, log_own_prior, shared_at
-from cellkinetics.fit.quick_sites import Sites, effective, first_proposal, learn_sites, normalise
-from cellkinetics.fit.quick_subjects import as_items, every_subject, read_items, solve_items
+from cellkinetics.fitting.quick_levels import Levels, log_own_prior, shared_at
+from cellkinetics.fitting.quick_sites import (
+    Sites,
+    effective,
+    first_proposal,
+    learn_sites,
+    normalise,
+)
+from cellkinetics.fitting.quick_subjects import as_items, every_subject, read_items, solve_items
 from cellkinetics.kernel.layout import Floats
 
 DRAWS = 128

@@ -13,17 +13,17 @@ import xarray as xr
 
 from cellkinetics.errors import FitError, QuickRefused
 from cellkinetics.files import write_csv, write_json, write_text
-from cellkinetics.fit.compile import compile_model
-from cellkinetics.fit.draws import take_draws
-from cellkinetics.fit.figures import curve_figures
-from cellkinetics.fit.folder import FitResult, is_quick
-from cellkinetics.fit.provenance import identity
-from cellkinetics.fit.quick import Approximation, approximate
-from cellkinetics.fit.quick_levels import make_levels
-from cellkinetics.fit.quick_subjects import warm_up
-from cellkinetics.fit.result import assemble, save_tree
-from cellkinetics.fit.summary import summarise
-from cellkinetics.fit.tables import individual_table, parameter_table
+from cellkinetics.fitting.compile import compile_model
+from cellkinetics.fitting.draws import take_draws
+from cellkinetics.fitting.figures import curve_figures
+from cellkinetics.fitting.folder import FitResult, is_quick
+from cellkinetics.fitting.provenance import identity
+from cellkinetics.fitting.quick import Approximation, approximate
+from cellkinetics.fitting.quick_levels import make_levels
+from cellkinetics.fitting.quick_subjects import warm_up
+from cellkinetics.fitting.result import assemble, save_tree
+from cellkinetics.fitting.summary import summarise
+from cellkinetics.fitting.tables import individual_table, parameter_table
 from cellkinetics.joint import Joint, build_model
 
 MARK = "APPROXIMATE (--quick)"

@@ -11,16 +11,16 @@ import pymc as pm
 from cellkinetics.catalogue import find_fit, find_study, load_model
 from cellkinetics.errors import FitError
 from cellkinetics.files import write_csv, write_json, write_text
-from cellkinetics.fit.diagnostics import diagnose
-from cellkinetics.fit.figures import draw_figures, prior_curves
-from cellkinetics.fit.folder import FitResult, load_fit, open_folder
-from cellkinetics.fit.prior import prior_draws
-from cellkinetics.fit.provenance import identity
-from cellkinetics.fit.quick_result import fit_quickly
-from cellkinetics.fit.result import assemble, save_tree
-from cellkinetics.fit.sampling import compile_model, sample
-from cellkinetics.fit.summary import summarise
-from cellkinetics.fit.tables import individual_table, parameter_table, prior_table
+from cellkinetics.fitting.diagnostics import diagnose
+from cellkinetics.fitting.figures import draw_figures, prior_curves
+from cellkinetics.fitting.folder import FitResult, load_fit, open_folder
+from cellkinetics.fitting.prior import prior_draws
+from cellkinetics.fitting.provenance import identity
+from cellkinetics.fitting.quick_result import fit_quickly
+from cellkinetics.fitting.result import assemble, save_tree
+from cellkinetics.fitting.sampling import compile_model, sample
+from cellkinetics.fitting.summary import summarise
+from cellkinetics.fitting.tables import individual_table, parameter_table, prior_table
 from cellkinetics.joint import Joint, build_model, join
 from cellkinetics.spec import read_spec
 from cellkinetics.study import read_study

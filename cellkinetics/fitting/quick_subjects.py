@@ -13,8 +13,8 @@ from numba import njit
 
 from cellkinetics.density import COMBINED
 from cellkinetics.density.rows import log_density
-from cellkinetics.fit.draws import natural
-from cellkinetics.fit.quick_levels import Levels, Shared, log_own_prior, shared_at
+from cellkinetics.fitting.draws import natural
+from cellkinetics.fitting.quick_levels import Levels, Shared, log_own_prior, shared_at
 from cellkinetics.kernel.layout import Dosing, Floats, Ints, Rows
 
 RELATIVE_STEP = 1e-4

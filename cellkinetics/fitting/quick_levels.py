@@ -15,9 +15,9 @@ import pytensor.tensor as pt
 from pytensor.compile.maker import function
 from pytensor.graph.replace import vectorize_graph
 
-from cellkinetics.fit.compile import Compiled
-from cellkinetics.fit.constrain import PYTHON
-from cellkinetics.fit.draws import expected_phi
+from cellkinetics.fitting.compile import Compiled
+from cellkinetics.fitting.constrain import PYTHON
+from cellkinetics.fitting.draws import expected_phi
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.compiled import Kernel, build_kernel
 from cellkinetics.kernel.layout import Floats, Ints

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellkinetics.fit.provenance import versions
+from cellkinetics.fitting.provenance import versions
 from cellkinetics.joint import Joint
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.compile import Compiled, import_nutpie
-from cellkinetics.fit.native import NAN_DENSITY, NAN_GRADIENT
+from cellkinetics.fitting.compile import Compiled, import_nutpie
+from cellkinetics.fitting.native import NAN_DENSITY, NAN_GRADIENT
 from cellkinetics.kernel.layout import Floats
 
 COLUMNS = {

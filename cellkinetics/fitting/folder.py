@@ -11,7 +11,7 @@ import xarray as xr
 
 from cellkinetics.errors import FitError
 from cellkinetics.files import write_json
-from cellkinetics.fit.provenance import changes
+from cellkinetics.fitting.provenance import changes
 
 
 @dataclass(frozen=True)

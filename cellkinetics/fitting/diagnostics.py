@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cellkinetics.fit.convergence import e_bfmi, ess_bulk, ess_tail, r_hat
+from cellkinetics.fitting.convergence import e_bfmi, ess_bulk, ess_tail, r_hat
 from cellkinetics.kernel.layout import Floats
 
 MAX_R_HAT = 1.01
@@ -77,7 +77,7 @@ def diagnose(tree: xr.DataTree) -> Diagnostics:
 
     Parameters
     ----------
-    tree : DataTree                 from :func:`~cellkinetics.fit.sampling.sample`; another
+    tree : DataTree                 from :func:`~cellkinetics.fitting.sampling.sample`; another
                                     sampler's must have ``energy`` and ``diverging`` in
                                     ``sample_stats``; all its variables count as free unless the
                                     attribute ``free_variables`` of ``posterior`` names them

@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from cellkinetics.fit.chain import Settings, statistic
+from cellkinetics.fitting.chain import Settings, statistic
 from cellkinetics.kernel.layout import Floats
 
 LINE_EVERY = 10.0
@@ -55,7 +55,7 @@ class ChainState:
         return replace(self, done=0, total=settings.tune + settings.draws, tuning=True)
 
     def after(self, rows: Floats, seconds: float, *, replaying: bool) -> Self:
-        """Count new rows; see :meth:`cellkinetics.fit.chain.Chain.take`."""
+        """Count new rows; see :meth:`cellkinetics.fitting.chain.Chain.take`."""
         tuning, failed = statistic(rows, "tuning"), statistic(rows, "failed")
         last = rows[-1:]
         return replace(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellkinetics.fit.quick_levels import Levels, shared_at
-from cellkinetics.fit.quick_mixture import Mixture
-from cellkinetics.fit.quick_sites import Sites, normalise
-from cellkinetics.fit.quick_subjects import as_items, every_subject, log_joint
+from cellkinetics.fitting.quick_levels import Levels, shared_at
+from cellkinetics.fitting.quick_mixture import Mixture
+from cellkinetics.fitting.quick_sites import Sites, normalise
+from cellkinetics.fitting.quick_subjects import as_items, every_subject, log_joint
 from cellkinetics.kernel.layout import Floats
 
 CHUNK_ROWS = 200_000

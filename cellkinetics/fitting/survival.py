@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.convergence import ess_bulk, ess_tail, r_hat
+from cellkinetics.fitting.convergence import ess_bulk, ess_tail, r_hat
 
 Floats = NDArray[np.float64]
 type PlainDensity = Callable[[Floats], tuple[float, Floats]]

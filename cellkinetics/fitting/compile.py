@@ -21,9 +21,9 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 
 from cellkinetics.errors import FitError
-from cellkinetics.fit.constrain import PYTHON, constrain_function
-from cellkinetics.fit.fingerprint import graph_key
-from cellkinetics.fit.native import Native, make_native
+from cellkinetics.fitting.constrain import PYTHON, constrain_function
+from cellkinetics.fitting.fingerprint import graph_key
+from cellkinetics.fitting.native import Native, make_native
 from cellkinetics.kernel.layout import Floats
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cellkinetics.fit.convergence import ess_bulk, ess_tail, mcse_quantile, r_hat
-from cellkinetics.fit.draws import centres, natural, take_draws
+from cellkinetics.fitting.convergence import ess_bulk, ess_tail, mcse_quantile, r_hat
+from cellkinetics.fitting.draws import centres, natural, take_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats
 from cellkinetics.population import to_natural

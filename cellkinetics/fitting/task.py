@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellkinetics.fit.chain import Chain, Settings
-from cellkinetics.fit.compile import Compiled
-from cellkinetics.fit.plan import chain_seed, plan_chain
-from cellkinetics.fit.progress import ChainState, Reporter
-from cellkinetics.fit.store import Record, Writer
+from cellkinetics.fitting.chain import Chain, Settings
+from cellkinetics.fitting.compile import Compiled
+from cellkinetics.fitting.plan import chain_seed, plan_chain
+from cellkinetics.fitting.progress import ChainState, Reporter
+from cellkinetics.fitting.store import Record, Writer
 
 DRAWS_A_LOOK = 10
 """A chain is looked at about as often as it makes this many draws: fewer than 50 are at risk."""

@@ -11,13 +11,13 @@ import xarray as xr
 
 from cellkinetics.errors import FitError
 from cellkinetics.files import write_json
-from cellkinetics.fit.chain import STATISTICS, Settings, statistic
-from cellkinetics.fit.compile import Compiled, compile_model
-from cellkinetics.fit.plan import EXACT_WITHIN, kept_draws
-from cellkinetics.fit.progress import Reporter, reporter
-from cellkinetics.fit.store import Record, owned, read_record
-from cellkinetics.fit.task import Run, Task, run_tasks
-from cellkinetics.fit.tree import make_tree
+from cellkinetics.fitting.chain import STATISTICS, Settings, statistic
+from cellkinetics.fitting.compile import Compiled, compile_model
+from cellkinetics.fitting.plan import EXACT_WITHIN, kept_draws
+from cellkinetics.fitting.progress import Reporter, reporter
+from cellkinetics.fitting.store import Record, owned, read_record
+from cellkinetics.fitting.task import Run, Task, run_tasks
+from cellkinetics.fitting.tree import make_tree
 
 __all__ = ["Compiled", "compile_model", "sample"]
 
@@ -46,7 +46,7 @@ def sample(
 
     Parameters
     ----------
-    compiled : Compiled             from :func:`~cellkinetics.fit.compile.compile_model`
+    compiled : Compiled             from :func:`~cellkinetics.fitting.compile.compile_model`
     seed : int
     folder : Path                   where the draws are kept while they are made
     draws, tune : int               of each chain, after and during warm-up
