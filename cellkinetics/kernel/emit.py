@@ -4,8 +4,8 @@ What depends on parameters alone is computed once a solve, what depends on switc
 segment between switches, and only the rest in every call. The first two levels go into one array
 ``k`` that every generated function reads.
 
-Integrators carry four subjects side by side, one a lane, so that one instruction serves all four:
-their arrays hold component i of lane l at ``4 * i + l``. Closed forms have no lanes.
+Integrators carry eight subjects side by side, one a lane, so that one instruction serves many:
+their arrays hold component i of lane l at ``8 * i + l``. Closed forms have no lanes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,11 +16,11 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from cellkinetics.algebra import NotAbove, Where
 
-LANES = 4
+LANES = 8
 
 
 def at(array: str, index: int, *, lanes: bool) -> str:
-    """``w[3]``, or with lanes ``w[12 + l]``."""
+    """``w[3]``, or with lanes ``w[24 + l]``."""
     return f"{array}[{LANES * index} + l]" if lanes else f"{array}[{index}]"
 
 
@@ -33,8 +33,9 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         if exponent == sp.Rational(1, 2):
             return f"math.sqrt({self._print(base)})"
         if exponent.is_Integer and 1 <= abs(int(exponent)) <= 4:
-            product = "*".join([text] * abs(int(exponent)))
-            return f"({product})" if exponent > 0 else f"(1.0/({product}))"
+            # 1/x * 1/x, not 1/(x*x): the square of a large number is no number.
+            factor = text if exponent > 0 else f"(1.0/{text})"
+            return f"({'*'.join([factor] * abs(int(exponent)))})"
         return f"({text})**({self._print(exponent)})"
 
     def _print_Where(self, expr: Where) -> str:
@@ -58,7 +59,49 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
 
 
 class _LanePrinter(_Printer):
-    """The same for the body of a loop over lanes: functions that vectorise."""
+    """The same for the body of a loop over lanes: functions that vectorise, fused sums."""
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        sign, factors = self._factors(expr)
+        return sign + "*".join(factors)
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        """A sum as nested fused multiply-adds around its first term that is no product."""
+        terms = list(expr.args)
+        start = next((e for e in terms if not e.is_Mul or len(self._factors(e)[1]) < 2), terms[0])
+        terms.remove(start)
+        text = str(self._print(start))
+        for term in terms:
+            sign, factors = self._factors(term)
+            if len(factors) > 1:
+                text = f"fma({sign}{'*'.join(factors[:-1])}, {factors[-1]}, {text})"
+            else:
+                text = f"{text} {sign or '+'} {factors[0]}"
+        return text
+
+    def _factors(self, expr: sp.Expr) -> tuple[str, list[str]]:
+        """Sign, and the factors in an order in which products of large and small stay in range.
+
+        Reciprocals of sums (``over0``) take turns with what they divide.
+        """
+        number, rest = expr.as_coeff_Mul()
+        sign = "-" if number.is_negative else ""
+        large = [] if abs(number) == 1 else [self._print(abs(number))]
+        small = []
+        for factor in sp.Mul.make_args(rest):
+            base, exponent = factor.as_base_exp()
+            whole = exponent.is_Integer and 1 <= abs(int(exponent)) <= 4
+            text = self.parenthesize(base if whole else factor, 100)
+            times = abs(int(exponent)) if whole else 1
+            if whole and exponent < 0:
+                small += [f"(1.0/{text})"] * times
+            elif str(base).startswith("over"):
+                small += [text] * times
+            else:
+                large += [text] * times
+        turns = [f for pair in zip(large, small, strict=False) for f in pair]
+        rest_of = large[len(small) :] + small[len(large) :]
+        return sign, turns + rest_of
 
     def _print_exp(self, expr: sp.exp) -> str:
         return f"exp_({self._print(expr.args[0])})"
@@ -69,6 +112,8 @@ class _LanePrinter(_Printer):
     def _print_Pow(self, expr: sp.Pow, rational: bool = False, sqrt: str = "math.sqrt") -> str:
         base, exponent = expr.as_base_exp()
         if exponent == sp.Rational(1, 2) or (exponent.is_Integer and abs(int(exponent)) <= 4):
+            if exponent.is_Integer:
+                return "".join(("(", "*".join(self._factors(expr)[1]), ")"))
             return super()._print_Pow(expr, rational=rational, sqrt=sqrt)
         return f"exp_(({self._print(exponent)}) * log_({self._print(base)}))"
 
@@ -128,7 +173,7 @@ class Memory:
         return self.place(self.slots[expression])
 
     def place(self, slot: int) -> str:
-        """``k[i]``, or with lanes ``k[4 * i + l]``."""
+        """``k[i]``, or with lanes ``k[8 * i + l]``."""
         return at("k", slot, lanes=self.lanes)
 
     def _with_slots(self, expression: sp.Expr) -> sp.Expr:

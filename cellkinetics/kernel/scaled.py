@@ -36,17 +36,18 @@ class Reading:
 class Scaled:
     """Expressions in state and parameter symbols and time, with derivatives by z and phi.
 
-    Shapes: states (n,), parameters (m,) in the order of ``wrt``.
+    Shapes: states (n,), parameters (m,) in the order of ``wrt``; ``chosen`` holds the symbol of
+    each of these parameters and its slope on the transformed scale. Derivatives of ``rhs`` are
+    written where it is turned into code (``slopes.py``).
     """
 
     symbolic: Symbolic
     wrt: tuple[str, ...]
+    chosen: tuple[tuple[sp.Symbol, sp.Expr], ...]
     log_state: tuple[bool, ...]
     initial: tuple[sp.Expr, ...]
     initial_phi: tuple[tuple[sp.Expr, ...], ...]
     rhs: tuple[sp.Expr, ...]
-    jacobian: tuple[tuple[sp.Expr, ...], ...]
-    rhs_phi: tuple[tuple[sp.Expr, ...], ...]
     solution: tuple[sp.Expr, ...]
     solution_phi: tuple[tuple[sp.Expr, ...], ...]
     switches: tuple[sp.Expr, ...]
@@ -79,10 +80,13 @@ def scale(symbolic: Symbolic, wrt: Sequence[str]) -> Scaled:
                 f" {did_you_mean(name, symbolic.parameters)}"
             )
     declared = {q.name: q for q in symbolic.model.parameters}
-    chosen = [(symbolic.parameters[name], declared[name]) for name in wrt]
+    chosen = tuple(
+        (symbolic.parameters[name], _dtheta_dphi(symbolic.parameters[name], declared[name]))
+        for name in wrt
+    )
 
     def by_phi(expression: sp.Expr) -> tuple[sp.Expr, ...]:
-        return tuple(expression.diff(s) * _dtheta_dphi(s, q) for s, q in chosen)
+        return tuple(expression.diff(s) * by_own_phi for s, by_own_phi in chosen)
 
     states = list(symbolic.states.values())
     logs = tuple(state.positive for state in symbolic.model.states)
@@ -93,23 +97,16 @@ def scale(symbolic: Symbolic, wrt: Sequence[str]) -> Scaled:
         _over(f, y) if is_log else f
         for f, y, is_log in zip((symbolic.rhs or {}).values(), states, logs, strict=False)
     )
-    jacobian = tuple(
-        tuple(
-            g.diff(y) * y if is_log else g.diff(y) for y, is_log in zip(states, logs, strict=True)
-        )
-        for g in rhs
-    )
     infuse = {list(symbolic.states).index(name): e for name, e in symbolic.infuse.items()}
     switches = tuple(symbolic.switches.values())
     return Scaled(
         symbolic=symbolic,
         wrt=tuple(wrt),
+        chosen=chosen,
         log_state=logs,
         initial=initial,
         initial_phi=tuple(by_phi(e) for e in initial),
         rhs=rhs,
-        jacobian=jacobian,
-        rhs_phi=tuple(by_phi(g) for g in rhs),
         solution=solution,
         solution_phi=tuple(by_phi(e) for e in solution),
         switches=switches,

@@ -4,13 +4,18 @@ import sympy as sp
 
 from cellkinetics.kernel.emit import LANES, Body, Memory, assign, at
 from cellkinetics.kernel.scaled import Reading, Scaled
-from cellkinetics.kernel.tableau import TSIT5, Tableau
+from cellkinetics.kernel.source_rhs import fused, over_lanes, scaled_rhs, sensitivity
+from cellkinetics.kernel.tableau import VERNER7, Tableau
 from cellkinetics.kernel.template import CLOSED_SOLVER, FAIL, HEADER
+from cellkinetics.kernel.template_lanes import LANE_ARITHMETIC
 from cellkinetics.kernel.template_ode import LANE_FUNCTIONS, ODE_SOLVER
 from cellkinetics.symbolic import CELLS, TIME
 
+# How much the error of the step before counts for the next one (Gustafsson's PI control).
+SMOOTHING = 0.02
 
-def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = TSIT5) -> str:
+
+def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = VERNER7) -> str:
     """Write the module that solves a model for many subjects.
 
     Parameters
@@ -39,8 +44,8 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = TSIT5) -> 
     else:
         functions.append(_function(f"initial(k, w{lane})", _initial(scaled, memory)))
         functions.append(_function(f"infuse(cells, k, w{lane})", _infuse(scaled, memory)))
-        functions.append(_function("rhs(t, w, k, dw, lanes)", _rhs(scaled, memory)))
-        functions.append(_function("spread(h, step, lanes)", _spread(scaled)))
+        functions.append(_function("scaled_rhs(t, w, k, h, dw, lanes)", scaled_rhs(scaled, memory)))
+        functions.append(_function("begin_step(h, slope, k0, lanes)", _begin_step(scaled)))
     functions.append(_function(f"observe(o, w, k{lane}, j0, jac)", _observe(scaled, memory)))
     sizes = {
         "LANES": LANES,
@@ -52,6 +57,7 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = TSIT5) -> 
         "N_MEMORY": max(1, len(memory.slots)),
         "FIRST_FLAG": first_flag,
     }
+    timed = any(TIME in g.free_symbols for g in scaled.rhs)
     parts = [
         HEADER,
         "\n".join(f"{name} = {value}" for name, value in sizes.items()),
@@ -60,9 +66,9 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = TSIT5) -> 
         _function(f"prepare(phi, c, k{lane})", Body(theta + memory.prepare.lines)),
         _function(f"segment(k{lane})", memory.segment),
         FAIL,
-        *([] if closed else [_with_method(LANE_FUNCTIONS, tableau)]),
+        *([] if closed else [LANE_ARITHMETIC, _with_method(LANE_FUNCTIONS, tableau, timed=timed)]),
         *functions,
-        CLOSED_SOLVER if closed else _with_method(ODE_SOLVER, tableau),
+        CLOSED_SOLVER if closed else _with_method(ODE_SOLVER, tableau, timed=timed),
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -77,11 +83,6 @@ def _absolute(scaled: Scaled) -> list[float]:
 
 def _function(signature: str, body: Body) -> str:
     return f"@njit(**OPTIONS)\ndef {signature}:\n{body.text()}"
-
-
-def _over_lanes(lines: list[str]) -> list[str]:
-    """A loop over lanes around straight-line code."""
-    return ["for l in range(lanes):", *("    " + line for line in lines)] if lines else []
 
 
 def _theta_lines(scaled: Scaled, memory: Memory) -> list[str]:
@@ -106,17 +107,11 @@ def _theta_lines(scaled: Scaled, memory: Memory) -> list[str]:
     return lines
 
 
-def _sensitivity(scaled: Scaled, state: int, parameter: int) -> int:
-    """Where dz_i/dphi_j lies among the components of ``w``."""
-    m = len(scaled.wrt)
-    return len(scaled.log_state) + state * m + parameter
-
-
 def _initial(scaled: Scaled, memory: Memory) -> Body:
     """States on the natural scale with their sensitivities; the solver takes logs after dosing."""
     targets = [(at("w", i, lanes=memory.lanes), e) for i, e in enumerate(scaled.initial)]
     targets += [
-        (at("w", _sensitivity(scaled, i, j), lanes=memory.lanes), e)
+        (at("w", sensitivity(scaled, i, j), lanes=memory.lanes), e)
         for i, row in enumerate(scaled.initial_phi)
         for j, e in enumerate(row)
     ]
@@ -130,7 +125,7 @@ def _infuse(scaled: Scaled, memory: Memory) -> Body:
         (at("w", i, lanes=memory.lanes), e.subs(CELLS, cells)) for i, e in scaled.infuse.items()
     ]
     targets += [
-        (at("w", _sensitivity(scaled, i, j), lanes=memory.lanes), e.subs(CELLS, cells))
+        (at("w", sensitivity(scaled, i, j), lanes=memory.lanes), e.subs(CELLS, cells))
         for i, row in scaled.infuse_phi.items()
         for j, e in enumerate(row)
     ]
@@ -150,52 +145,20 @@ def _switches(scaled: Scaled, memory: Memory) -> Body:
     return assign(memory, targets)
 
 
-def _rhs(scaled: Scaled, memory: Memory) -> Body:
-    """F and J S + df/dphi of every lane, in one loop: the compiler does eight subjects at once."""
-    n, m = len(scaled.rhs), len(scaled.wrt)
-    names = {y: sp.Symbol(f"y{i}") for i, y in enumerate(scaled.symbolic.states.values())}
-    names[TIME] = sp.Symbol("t[l]")
-    targets = [(at("dw", i, lanes=True), g) for i, g in enumerate(scaled.rhs)]
-    jacobian = scaled.jacobian if m else ()
-    targets += [(f"j{i}_{k}", e) for i, row in enumerate(jacobian) for k, e in enumerate(row)]
-    targets += [(f"p{i}_{j}", e) for i, row in enumerate(scaled.rhs_phi) for j, e in enumerate(row)]
-    used = set().union(*(e.free_symbols for _, e in targets))
-    lines = [
-        f"y{i} = {'exp_' if log else ''}({at('w', i, lanes=True)})"
-        for i, (y, log) in enumerate(
-            zip(scaled.symbolic.states.values(), scaled.log_state, strict=True)
-        )
-        if y in used
-    ]
-    lines += [f"{at('dw', i, lanes=True)} = 0.0" for i, g in enumerate(scaled.rhs) if g == 0]
-    renamed = [(name, e.xreplace(names)) for name, e in targets]
-    lines += assign(memory, renamed, vector=True).lines
-    for i in range(n):
-        for j in range(m):
-            terms = [
-                f"j{i}_{k} * {at('w', _sensitivity(scaled, k, j), lanes=True)}"
-                for k in range(n)
-                if scaled.jacobian[i][k] != 0
-            ]
-            if scaled.rhs_phi[i][j] != 0:
-                terms.append(f"p{i}_{j}")
-            place = at("dw", _sensitivity(scaled, i, j), lanes=True)
-            lines.append(f"{place} = {' + '.join(terms) or '0.0'}")
-    return Body(_over_lanes(lines))
-
-
-def _spread(scaled: Scaled) -> Body:
-    """The lane's step beside each of its components, so that stages need no inner loop."""
+def _begin_step(scaled: Scaled) -> Body:
+    """The step times the slopes at its start, lane by lane."""
     count = len(scaled.log_state) * (1 + len(scaled.wrt))
-    lines = [f"{at('step', i, lanes=True)} = h[l]" for i in range(count)]
-    return Body(_over_lanes(lines))
+    lines = [
+        f"{at('k0', i, lanes=True)} = h[l] * {at('slope', i, lanes=True)}" for i in range(count)
+    ]
+    return Body(over_lanes(lines))
 
 
 def _solution(scaled: Scaled, memory: Memory) -> Body:
     names = {TIME: sp.Symbol("t")}
     targets = [(at("w", i, lanes=False), e) for i, e in enumerate(scaled.solution)]
     slopes = [
-        (at("w", _sensitivity(scaled, i, j), lanes=False), e)
+        (at("w", sensitivity(scaled, i, j), lanes=False), e)
         for i, row in enumerate(scaled.solution_phi)
         for j, e in enumerate(row)
     ]
@@ -253,7 +216,7 @@ def _one_reading(scaled: Scaled, memory: Memory, reading: Reading) -> list[str]:
             lines.append(f"s{i} = s{i}{chain}{over}")
         for j, e in enumerate(reading.by_phi):
             terms = [
-                f"s{i} * {at('w', _sensitivity(scaled, i, j), lanes=lanes)}" for i, _ in by_state
+                f"s{i} * {at('w', sensitivity(scaled, i, j), lanes=lanes)}" for i, _ in by_state
             ]
             if e != 0:
                 terms.append(f"q{j}{over}")
@@ -263,28 +226,43 @@ def _one_reading(scaled: Scaled, memory: Memory, reading: Reading) -> list[str]:
     return lines
 
 
-def _with_method(text: str, tableau: Tableau) -> str:
-    """The integrator's text with the stages of a method written out."""
+def _with_method(text: str, tableau: Tableau, *, timed: bool) -> str:
+    """The integrator's text with the stages of a method written out.
 
-    def slope(stage: int) -> str:
-        return f"slopes[{stage} * SIZE + i]" if stage else "slopes[i]"
+    ``timed`` if time enters the right-hand side other than through switches.
+    """
 
-    count = len(tableau.a)
+    def combination(weights: tuple[float, ...], start: str = "", first: int = 0) -> str:
+        """``start`` and the weighted slopes of all stages from the first one on."""
+        weighed = [(x, j) for j, x in enumerate(weights) if x != 0 and j >= first]
+        return fused([(repr(x), f"slopes[{j} * SIZE + i]") for x, j in weighed], start)
+
     stages = []
     for i, row in enumerate(tableau.a[1:], start=1):
-        terms = " + ".join(f"{a!r} * {slope(j)}" for j, a in enumerate(row) if a != 0)
-        out = "u" if i < count - 1 else "new"
-        stages.append(f"for i in range(SIZE):\n    {out}[i] = w[i] + step[i] * ({terms})")
-        stages.append(f"for l in range(LANES):\n    at[l] = t[l] + {tableau.c[i]!r} * h[l]")
-        stages.append(f"rhs(at, {out}, k, k{i}, lanes)")
-    error = " + ".join(f"{e!r} * {slope(j)}" for j, e in enumerate(tableau.error) if e != 0)
-    views = [f"k{i} = slopes[{i} * SIZE:{i + 1} * SIZE]" for i in range(count)]
+        # Two stages share a pass over the slopes: what the second already knows waits
+        # in ``new``.
+        if i % 2 == 0:
+            lines = [f"u[i] = {combination(row, 'new[i]', i - 1)}"]
+        else:
+            lines = [f"u[i] = {combination(row, 'w[i]')}"]
+            if i + 1 < len(tableau.a):
+                lines += [f"new[i] = {combination(tableau.a[i + 1][:i], 'w[i]')}"]
+        stages.append("for i in range(SIZE):\n    " + "\n    ".join(lines))
+        if timed:
+            stages.append(f"for l in range(LANES):\n    at[l] = t[l] + {tableau.c[i]!r} * h[l]")
+        stages.append(f"scaled_rhs({'at' if timed else 't'}, u, k, h, k{i}, lanes)")
+    difference = tuple(x - y for x, y in zip(tableau.b, tableau.embedded, strict=True))
+    views = [f"k{i} = slopes[{i} * SIZE:{i + 1} * SIZE]" for i in range(len(tableau.a))]
+    # Powers of the squared error, of this step and the one before.
+    before = 0.5 * SMOOTHING
+    now = -0.5 / tableau.order + 0.75 * before
     return (
         text.replace("@ALLOCATE@", "\n    ".join(views))
-        .replace("@COUNT@", str(count))
+        .replace("@COUNT@", str(len(tableau.a)))
         .replace("@STAGES@", "\n        ".join("\n".join(stages).splitlines()))
-        .replace("@ERROR@", error)
-        .replace("@LAST@", f"k{count - 1}")
+        .replace("@NEW@", combination(tableau.b, "w[i]"))
+        .replace("@ERROR@", combination(difference))
         .replace("@ORDER@", repr(float(tableau.order)))
-        .replace("@EXPONENT@", repr(-0.5 / tableau.order))
+        .replace("@NOW@", repr(now))
+        .replace("@BEFORE@", repr(before))
     )

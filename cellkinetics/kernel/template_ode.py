@@ -1,99 +1,18 @@
 """The fixed text of a kernel module that integrates: dosing, switches, step control, lanes.
 
-Four subjects are integrated side by side, one a lane, each with its own time, step, stops and
-fate; a lane that is done takes the next subject. One instruction then serves four subjects,
+Eight subjects are integrated side by side, one a lane, each with its own time, step, stops and
+fate; a lane that is done takes the next subject. One instruction then serves several subjects,
 whatever their times, and a subject's numbers do not depend on who its neighbours are.
 """
 
 LANE_FUNCTIONS = '''
-@intrinsic
-def as_double(context, bits):
-    """The double with these bits."""
-    return types.float64(types.int64), lambda c, b, s, a: b.bitcast(a[0], ir.DoubleType())
-
-
-@intrinsic
-def as_int(context, x):
-    """The bits of a double."""
-    return types.int64(types.float64), lambda c, b, s, a: b.bitcast(a[0], ir.IntType(64))
-
-
 @njit(**OPTIONS)
-def exp_(x):
-    """exp to 1 ulp, without a call or a branch; held within exp(-708) and exp(709)."""
-    x = x if x < 709.0 else 709.0
-    x = x if x > -708.0 else -708.0
-    m = x * 1.4426950408889634 + 6755399441055744.0
-    n = m - 6755399441055744.0
-    r = x - n * 6.93147180369123816490e-01
-    r = r - n * 1.90821492927058770002e-10
-    p = 1.6059043836821613e-10
-    p = p * r + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 1.984126984126984e-04
-    p = p * r + 1.388888888888889e-03
-    p = p * r + 8.333333333333333e-03
-    p = p * r + 4.1666666666666664e-02
-    p = p * r + 1.6666666666666666e-01
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    return as_double(as_int(p) + (as_int(m) << 52))
-
-
-@njit(**OPTIONS)
-def log_(x):
-    """log to 2 ulp, without a call or a branch; NaN below 0, -745 at 0."""
-    tiny = x < 2.2250738585072014e-308
-    y = x * 18014398509481984.0 if tiny else x
-    bits = as_int(y) - 0x3FE6A09E667F3BCD
-    # The exponent by an arithmetic shift, as a double by the same trick as in exp_.
-    n = as_double((bits >> 52) + 0x4338000000000000) - 6755399441055744.0
-    z = as_double((bits & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD)
-    f = (z - 1.0) / (z + 1.0)
-    q = f * f
-    p = 1.0 / 21.0
-    p = p * q + 1.0 / 19.0
-    p = p * q + 1.0 / 17.0
-    p = p * q + 1.0 / 15.0
-    p = p * q + 1.0 / 13.0
-    p = p * q + 1.0 / 11.0
-    p = p * q + 1.0 / 9.0
-    p = p * q + 1.0 / 7.0
-    p = p * q + 1.0 / 5.0
-    p = p * q + 1.0 / 3.0
-    p = 2.0 * f * (p * q + 1.0)
-    n = n - 54.0 if tiny else n
-    value = n * 6.93147180369123816490e-01 + (n * 1.90821492927058770002e-10 + p)
-    value = -745.0 if x == 0.0 else value
-    return value if x >= 0.0 else np.nan
-
-
-@njit(**OPTIONS)
-def about_inverse(x):
-    """1 / x of a positive number to 0.2 %: enough for an error norm, and cheaper than to divide."""
-    y = as_double(0x7FDE623822FC16E6 - as_int(x))
-    return y * (2.0 - x * y)
-
-
-@njit(**OPTIONS)
-def about_power(x, p):
-    """x^p of a positive number to 1 % for small p, by the bits of x: enough to choose a step."""
-    return as_double(np.int64((1.0 - p) * 4607182418800017408.0 + p * as_int(x)))
-
-
-@njit(**OPTIONS)
-def to_scale(w, l, only_infused):
-    """Positive states of a lane to logs, their sensitivities to those of logs."""
-    for i in range(N_STATES):
-        if ATOL[i] < 0.0 and (INFUSED[i] or not only_infused):
-            y = w[LANES * i + l]
-            w[LANES * i + l] = math.log(y)
-            for j in range(N_PARAMETERS):
-                w[LANES * (N_STATES + i * N_PARAMETERS + j) + l] /= y
+def to_scale(w, i, l):
+    """A positive state of a lane to its log, its sensitivities to those of the log."""
+    y = w[LANES * i + l]
+    w[LANES * i + l] = math.log(y)
+    for j in range(N_PARAMETERS):
+        w[LANES * (N_STATES + i * N_PARAMETERS + j) + l] /= y
 
 
 @njit(**OPTIONS)
@@ -123,27 +42,41 @@ def first_step(w, dw, l, rtol):
 
 
 @njit(**OPTIONS)
-def norm(w, new, step, slopes, base, squares, columns, out, rtol):
-    """Squared error of each lane: the worst of the states' norm and every column's.
+def rhs(t, w, k, dw, lanes):
+    """dz/dt and J S + df/dphi of every lane."""
+    scaled_rhs(t, w, k, np.ones(LANES), dw, lanes)
 
-    An error of S_ij is measured against atol + rtol (|y_i| + |S_ij|), with 1 for |y_i| on the log
-    scale, where ``base`` holds rtol from the start.
+
+@njit(**OPTIONS)
+def finish_step(w, new, slopes, base, squares, rtol):
+    """The solution after the step, and the squared error of each of its components.
+
+    The error of a state is measured against b = atol + rtol |y_i|, that of a sensitivity against
+    the geometric mean of b and b + rtol |S_ij|: between an absolute and a relative criterion,
+    for elasticities of several hundred would allow absolute errors of several hundred rtol.
+    On the log scale b = rtol, which ``base`` holds from the start.
     """
-    half = 0.5 * rtol
+    for i in range(LANES * N_STATES):
+        new[i] = @NEW@
     for i in range(N_STATES):
         if ATOL[i] >= 0.0:
             for l in range(LANES):
-                y = abs(w[LANES * i + l]) + abs(new[LANES * i + l])
-                b = ATOL[i] + half * y
+                b = ATOL[i] + 0.5 * rtol * (abs(w[LANES * i + l]) + abs(new[LANES * i + l]))
                 base[LANES * i + l] = b
                 for j in range(N_PARAMETERS):
                     base[LANES * (N_STATES + i * N_PARAMETERS + j) + l] = b
     for i in range(LANES * N_STATES):
-        x = step[i] * (@ERROR@) * about_inverse(base[i])
+        x = (@ERROR@) * about_inverse(base[i])
         squares[i] = x * x
     for i in range(LANES * N_STATES, SIZE):
-        x = step[i] * (@ERROR@) * about_inverse(base[i] + half * (abs(w[i]) + abs(new[i])))
-        squares[i] = x * x
+        new[i] = @NEW@
+        x = @ERROR@
+        squares[i] = x * x * about_inverse(base[i] * fma(rtol, abs(new[i]), base[i]))
+
+
+@njit(**OPTIONS)
+def norm(squares, columns, out):
+    """Squared error of each lane: the worst of the states' norm and every column's."""
     width = LANES * N_PARAMETERS
     for q in range(width):
         columns[q] = squares[LANES * N_STATES + q]
@@ -160,7 +93,16 @@ def norm(w, new, step, slopes, base, squares, columns, out, rtol):
             worst = worst if worst > x else x
             # Carries NaN on, which comparisons lose.
             nothing += 0.0 * x
-        out[l] = worst / N_STATES + nothing
+        out[l] = worst + nothing
+
+
+@njit(**OPTIONS)
+def read_rows(l, row, last, until, row_time, row_obs, w, k, pred, jac):
+    """Predictions at a lane's rows up to a time, from its states there: the row after them."""
+    while row < last and row_time[row] <= until:
+        pred[row] = observe(row_obs[row], w, k, l, row, jac)
+        row += 1
+    return row
 
 
 @njit(**OPTIONS)
@@ -182,15 +124,14 @@ def begin(
     while infusion < last_infusion and inf_time[infusion] <= 0.0:
         infuse(inf_cells[infusion], k, w, l)
         infusion += 1
-    to_scale(w, l, False)
+    for i in range(N_STATES):
+        if ATOL[i] < 0.0:
+            to_scale(w, i, l)
     for i in range(N_ALL):
         if not math.isfinite(w[LANES * i + l]):
             return NOT_FINITE, first, infusion
-    r = first
-    while r < last and row_time[r] <= 0.0:
-        pred[r] = observe(row_obs[r], w, k, l, r, jac)
-        r += 1
-    return OK, r, infusion
+    row = read_rows(l, first, last, 0.0, row_time, row_obs, w, k, pred, jac)
+    return OK, row, infusion
 
 
 @njit(**OPTIONS)
@@ -236,6 +177,9 @@ def solve(
     Sensitivities are in the error norm: each column of them must meet the tolerance by itself,
     as the states must. State-only control gives wrong gradients without any warning.
     """
+    # What is estimated is the error of the embedded solution; that of the one carried on is some
+    # ten times smaller, and it is this one that is to meet the tolerance.
+    rtol = 10.0 * rtol
     subjects = phi.shape[0]
     # The compiler must not know this number: it would unroll loops over lanes, not vectorise.
     lanes = LANES if max_steps >= 0 else LANES + 1
@@ -243,7 +187,7 @@ def solve(
     w = np.zeros(SIZE)
     u = np.zeros(SIZE)
     new = np.zeros(SIZE)
-    step = np.zeros(SIZE)
+    slope = np.zeros(SIZE)
     base = np.full(SIZE, rtol)
     columns = np.zeros(LANES * N_PARAMETERS)
     # One array, so that the compiler sees that the slopes of different stages do not overlap.
@@ -254,7 +198,9 @@ def solve(
     t = np.zeros(LANES)
     at = np.zeros(LANES)
     h = np.zeros(LANES)
+    unit = np.ones(LANES)
     wanted = np.zeros(LANES)
+    before = np.ones(LANES)
     stop = np.zeros(LANES)
     error = np.zeros(LANES)
     subject = np.full(LANES, -1)
@@ -264,7 +210,7 @@ def solve(
     count = np.zeros(LANES, np.int64)
     fresh = np.zeros(LANES, np.bool_)
     hit = np.zeros(LANES, np.bool_)
-    waiting = 0
+    waiting = np.int64(0)  # typed: a literal would be compiled for by itself
     while True:
         # Idle lanes take the next subjects; what begins or was switched needs a new slope and step.
         active, refresh = 0, False
@@ -277,10 +223,11 @@ def solve(
                     l, phi[s], const[s], inf_start[s], inf_start[s + 1], inf_time, inf_cells,
                     first, last, row_time, row_obs, k, w, tau, dtau, pred, jac,
                 )
+                count[l] = 0
                 if code != OK or row[l] == last:
-                    close(s, code, 0, first, last, pred, jac, status, steps)
+                    close(s, code, count[l], first, last, pred, jac, status, steps)
                     continue
-                subject[l], t[l], count[l], fresh[l] = s, 0.0, 0, True
+                subject[l], t[l], fresh[l] = s, 0.0, True
             if subject[l] < 0:
                 h[l] = 0.0
                 continue
@@ -289,13 +236,15 @@ def solve(
         if active == 0:
             return
         if refresh:
-            rhs(t, w, k, k0, lanes)
+            rhs(t, w, k, k1, lanes)
         for l in range(LANES):
             s = subject[l]
             if s < 0:
                 continue
             if fresh[l]:
-                h[l] = first_step(w, k0, l, rtol)
+                for i in range(N_ALL):
+                    slope[LANES * i + l] = k1[LANES * i + l]
+                h[l], before[l] = first_step(w, slope, l, rtol), 1.0
                 stop[l], event[l] = next_stop(
                     l, row[l], infusion[l], inf_start[s + 1], row_time, inf_time, k, tau
                 )
@@ -307,16 +256,22 @@ def solve(
                 h[l] = remaining
             elif h[l] > 0.5 * remaining:
                 h[l] = 0.5 * remaining
-        spread(h, step, lanes)
+        begin_step(h, slope, k0, lanes)
         @STAGES@
-        norm(w, new, step, slopes, base, u, columns, error, rtol)
+        finish_step(w, new, slopes, base, u, rtol)
+        norm(u, columns, error)
+        scaled_rhs(t, new, k, unit, k1, lanes)
         for l in range(LANES):
             if subject[l] < 0:
                 continue
             count[l] += 1
             # The norm is squared; what is not a number is a rejected step.
-            factor = 0.9 * about_power(max(error[l], 1e-12), @EXPONENT@) if error[l] < 1e20 else 0.1
+            factor = 0.1
+            if error[l] < 1e20:
+                error[l] = max(error[l], 1e-12)
+                factor = 0.8 * about_power(error[l], @NOW@) * about_power(before[l], @BEFORE@)
             if error[l] <= 1.0:
+                before[l] = max(error[l], 1e-8)
                 t[l] = stop[l] if hit[l] else t[l] + h[l]
                 grown = h[l] * min(5.0, max(0.2, factor))
                 # A step cut short by a stop says little about the next one.
@@ -326,11 +281,11 @@ def solve(
                 h[l] *= max(0.1, min(0.9, factor))
                 for i in range(N_ALL):
                     new[LANES * i + l] = w[LANES * i + l]
-                    @LAST@[LANES * i + l] = k0[LANES * i + l]
+                    k1[LANES * i + l] = slope[LANES * i + l]
         for i in range(SIZE):
             w[i] = new[i]
         for i in range(SIZE):
-            k0[i] = @LAST@[i]
+            slope[i] = k1[i]
         for l in range(LANES):
             s = subject[l]
             if s < 0:
@@ -344,26 +299,24 @@ def solve(
             if hit[l]:
                 hit[l] = False
                 if event[l] < 0:
-                    while row[l] < last and row_time[row[l]] <= stop[l]:
-                        r = row[l]
-                        pred[r] = observe(row_obs[r], w, k, l, r, jac)
-                        row[l] += 1
-                    if row[l] == last:
-                        close(s, OK, count[l], first, last, pred, jac, status, steps)
-                        subject[l] = -1
-                        continue
-                    stop[l], event[l] = next_stop(
-                        l, row[l], infusion[l], inf_start[s + 1], row_time, inf_time, k, tau
+                    row[l] = read_rows(
+                        l, row[l], last, stop[l], row_time, row_obs, w, k, pred, jac
                     )
+                    if row[l] == last:
+                        code = OK
+                    else:
+                        stop[l], event[l] = next_stop(
+                            l, row[l], infusion[l], inf_start[s + 1], row_time, inf_time, k, tau
+                        )
                 elif event[l] < N_SWITCHES:
                     # S+ = S- + (f- - f+) dtau/dphi; the slope after the switch goes to k1, which
-                    # the next step overwrites.
+                    # nothing needs any more.
                     f = event[l]
                     k[LANES * (FIRST_FLAG + f) + l] = 1.0
                     segment(k, l)
                     rhs(t, w, k, k1, lanes)
                     for i in range(N_STATES):
-                        jump = k0[LANES * i + l] - k1[LANES * i + l]
+                        jump = slope[LANES * i + l] - k1[LANES * i + l]
                         for j in range(N_PARAMETERS):
                             w[LANES * (N_STATES + i * N_PARAMETERS + j) + l] += jump * dtau[l, f, j]
                     fresh[l] = True
@@ -371,9 +324,11 @@ def solve(
                     from_scale(w, l)
                     infuse(inf_cells[infusion[l]], k, w, l)
                     infusion[l] += 1
-                    to_scale(w, l, True)
+                    for i in range(N_STATES):
+                        if ATOL[i] < 0.0 and INFUSED[i]:
+                            to_scale(w, i, l)
                     fresh[l] = True
-            if code != OK:
+            if code != OK or row[l] == last:
                 close(s, code, count[l], first, last, pred, jac, status, steps)
                 subject[l] = -1
                 fresh[l] = False

@@ -78,9 +78,9 @@ def individual_fits(
         axis.set_xscale("symlog", linthresh=14, linscale=1.2)
         ticks = [t for t in (0, 7, 14, 28, 90, 180, 365, 730) if t <= 1.05 * curves.times.max()]
         axis.set_xticks(ticks, [str(t) for t in ticks])
-        axis.minorticks_off()
         if log:
             axis.set_yscale("log")
+        axis.minorticks_off()  # after the scales, which bring theirs: most of the drawing time
     if log:
         levels = readings.loc[readings["level"] > 0, "level"]
         if len(levels):

@@ -1,0 +1,109 @@
+"""The source of a right-hand side with its sensitivities, for several subjects side by side.
+
+One loop over lanes around straight-line code, which the compiler turns into vector instructions.
+J S + df/dphi is written out, one parameter after the other, as fused multiply-adds.
+"""
+
+import sympy as sp
+
+from cellkinetics.kernel.emit import Body, Memory, assign, at
+from cellkinetics.kernel.scaled import Scaled
+from cellkinetics.kernel.slopes import Terms, own_symbol, slopes
+from cellkinetics.symbolic import TIME
+
+STEP = own_symbol("step")
+
+
+def over_lanes(lines: list[str]) -> list[str]:
+    """A loop over lanes around straight-line code."""
+    return ["for l in range(lanes):", *("    " + line for line in lines)] if lines else []
+
+
+def sensitivity(scaled: Scaled, state: int, parameter: int) -> int:
+    """Where dz_i/dphi_j lies among the components of ``w``."""
+    return len(scaled.log_state) + state * len(scaled.wrt) + parameter
+
+
+def scaled_rhs(scaled: Scaled, memory: Memory) -> Body:
+    """``h`` times dz/dt and J S + df/dphi of every lane, to ``dw``."""
+    s = slopes(scaled)
+    n, m = len(s.rate), len(scaled.wrt)
+    symbols = scaled.symbolic.states.values()
+    names = {y: sp.Symbol(f"y{i}") for i, y in enumerate(symbols)} | {TIME: sp.Symbol("t[l]")}
+    sums = [(str(q), sp.Add(*(c * _nth(names, i) for i, c in terms))) for q, terms in s.sums]
+    defined = sums + [(str(q), (1 / e).xreplace(names)) for q, e in s.reciprocals]
+    targets = [(at("dw", i, lanes=True), g) for i, g in enumerate(s.rate)]
+    targets += [(f"s{i}_{q}", e) for (i, q), e in s.by_sum.items()]
+    targets += [(f"j{i}_{k}", e) for (i, k), e in s.by_state.items()]
+    targets += [(f"p{i}_{j}", e) for (i, j), e in s.by_phi.items()]
+    targets = [(name, (STEP * e).xreplace(names)) for name, e in targets]
+    parts: dict[sp.Expr, sp.Symbol] = {}
+    moving = {q.xreplace(names) for q in (*s.symbols, *symbols)}
+    targets = [(name, _with_parts(e, moving, parts)) for name, e in targets]
+    weights = [(f"a{q}_{k}", e.xreplace(names)) for (q, k), e in s.sum_by_state.items() if m]
+    used = set().union(
+        *(e.free_symbols for _, e in [*defined, *targets, *weights]),
+        *(e.free_symbols for e in parts),
+    )
+    lines = [f"{STEP} = h[l]"]
+    lines += [
+        f"y{i} = {'exp_' if log else ''}({at('w', i, lanes=True)})"
+        for i, log in enumerate(scaled.log_state)
+        if _nth(names, i) in used
+    ]
+    lines += [f"{q} = exp_({_log_of_ratio(powers)})" for q, powers in s.ratios]
+    # One by one: each may use those before it, and shares nothing with others.
+    for name, e in [*defined, *((str(part), e) for e, part in parts.items())]:
+        lines += assign(memory, [(name, e)], prefix=f"{name}_", vector=True).lines
+    lines += [f"{at('dw', i, lanes=True)} = 0.0" for i, g in enumerate(s.rate) if g == 0]
+    lines += assign(memory, [*targets, *weights], vector=True).lines
+    for j in range(m):
+        place = [at("w", sensitivity(scaled, k, j), lanes=True) for k in range(n)]
+        for q in range(len(s.sums)):
+            terms = [(f"a{q}_{k}", place[k]) for p, k in s.sum_by_state if p == q]
+            lines.append(f"t{q}_{j} = {fused(terms)}")
+        for i in range(n):
+            terms = [(f"s{i}_{q}", f"t{q}_{j}") for o, q in s.by_sum if o == i]
+            terms += [(f"j{i}_{k}", place[k]) for o, k in s.by_state if o == i]
+            start = f"p{i}_{j}" if (i, j) in s.by_phi else ""
+            slope = fused(terms, start)
+            lines.append(f"{at('dw', sensitivity(scaled, i, j), lanes=True)} = {slope}")
+    return Body(over_lanes(lines))
+
+
+def _with_parts(e: sp.Expr, moving: set[sp.Symbol], parts: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """Products with reciprocals become symbols, so that nothing takes them apart.
+
+    Each is evaluated by itself in an order that stays within range; the search for common
+    subexpressions would share ``over0 * over0``, which may be no number, not ``y0 * over0``.
+    """
+    if not e.args or not e.free_symbols & moving:
+        return e
+    if not e.is_Mul:
+        return e.func(*(_with_parts(a, moving, parts) for a in e.args))
+    inside = [a for a in e.args if not a.is_Add and a.free_symbols & moving]
+    others = [_with_parts(a, moving, parts) for a in e.args if a not in inside]
+    product = sp.Mul(*inside)
+    if product.is_Symbol or not any(str(q).startswith("over") for q in product.free_symbols):
+        return sp.Mul(*others, *(_with_parts(a, moving, parts) for a in inside))
+    return sp.Mul(*others, parts.setdefault(product, own_symbol(f"part{len(parts)}")))
+
+
+def _nth(names: dict[sp.Symbol, sp.Symbol], i: int) -> sp.Symbol:
+    return list(names.values())[i]
+
+
+def _log_of_ratio(powers: Terms) -> str:
+    text = " + ".join(
+        ("" if p == 1 else "-" if p == -1 else f"{float(p)!r} * ") + at("w", i, lanes=True)
+        for i, p in powers
+    )
+    return text.replace("+ -", "- ")
+
+
+def fused(terms: list[tuple[str, str]], start: str = "") -> str:
+    """``start + a * b + ...`` as fused multiply-adds, the first product innermost."""
+    text = start
+    for a, b in terms:
+        text = f"fma({a}, {b}, {text})" if text else f"{a} * {b}"
+    return text or "0.0"
