@@ -155,6 +155,9 @@ def course_numbers(
     up = own[own["elevated"] == "yes"]
     back = int(np.isfinite(up["return_upper"]).sum())
     unknown = int((own["elevated"] == "unknown").sum())
+    notes = [] if len(up) else [f"no peak is known to have reached {multiple:g} x baseline"]
+    if unknown:
+        notes.append(f"{unknown} more: limits hide whether the peak did")
     rows.append(
         number(
             f"returned below {multiple:g} x baseline",
@@ -163,7 +166,7 @@ def course_numbers(
             events=back,
             method=f"seen, of subjects whose peak reached {multiple:g} x baseline",
             group=analyte,
-            note=f"{unknown} more: limits hide whether the peak did" if unknown else "",
+            note="; ".join(notes),
         )
     )
     return rows

@@ -108,6 +108,9 @@ def _number_of(line: Mapping[Any, Any], quantity: str) -> dict[str, Any]:
             **common,
         )
     lower = upper = float("nan")
+    if n and np.isnan(line["geo_mean"]):
+        zero = f"a value of 0 has no geometric mean; median {line['median']:.4g}"
+        note = "; ".join(x for x in (zero, note) if x)
     if n > 1 and np.isfinite(line["geo_cv_pct"]):
         sd_log = np.sqrt(np.log1p((line["geo_cv_pct"] / 100) ** 2))
         half = student_t.ppf(0.5 + LEVEL / 2, n - 1) * sd_log / np.sqrt(n)

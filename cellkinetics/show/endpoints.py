@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from cellkinetics.endpoints.text import content
 from cellkinetics.files import json_text
+from cellkinetics.outcome.answer import LEVEL
 from cellkinetics.show import endpoint_tables as tables
 from cellkinetics.show.cells import aside, interval, make_table, number, say
 from cellkinetics.show.console import open_console
@@ -66,7 +67,7 @@ def _head(console: Console, found: "Endpoints") -> None:
     say(
         console,
         f"Rules: EFS {options.efs}, DOR {options.dor}, {study.settings.response.criteria}. "
-        f"Intervals in brackets: {100 * options.level:g} %, pointwise. Day 0 is the infusion.",
+        f"Intervals in brackets: {100 * LEVEL:g} %, pointwise. Day 0 is the infusion.",
     )
 
 

@@ -1,0 +1,152 @@
+"""What the parts say, held against each other: a contradiction is a mistake of ours."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from cellkinetics.outcome.answer import Answer
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its sentence, whether it holds, and who or what breaks it."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+def run_checks(answers: Mapping[str, Answer]) -> list[Check]:
+    """Hold the answers against each other.
+
+    Parameters
+    ----------
+    answers : mapping of Answer     by name of the part; a part that was not computed is passed over
+
+    Returns
+    -------
+    list of Check
+    """
+    out = [
+        _of("every number has its n and its method", _nameless(answers)),
+        _of("every estimate lies within its interval", _outside(answers)),
+        _of("every rate lies between 0 and 1", _no_rates(answers)),
+    ]
+    have = {name for name, answer in answers.items() if "event" in answer.subjects}
+    if {"efs", "os"} <= have:
+        efs, os = answers["efs"].subjects, answers["os"].subjects
+        out.append(_of("EFS is never longer than OS", _longer(efs, os)))
+        out.append(_of("a death is an event of EFS or follows one", _death_missed(efs, os)))
+    if "dor" in have and "responder" in answers["response"].subjects:
+        out.append(
+            _of(
+                "DOR is of the responders and of nobody else",
+                _not_the_same(answers["dor"].subjects, answers["response"].subjects),
+            )
+        )
+    if "os" in have and "deaths" in answers["safety"].more:
+        out.append(
+            _of(
+                "deaths under safety are the events of OS",
+                _other_deaths(answers["os"].subjects, answers["safety"].more["deaths"]),
+            )
+        )
+    out.append(_of("areas grow with their window", _shrinking(answers["exposure"].subjects)))
+    return out
+
+
+def _of(name: str, wrong: Iterable[str]) -> Check:
+    listed = list(wrong)
+    shown = "; ".join(listed[:5]) + (f"; and {len(listed) - 5} more" if len(listed) > 5 else "")
+    return Check(name, not listed, shown)
+
+
+def _rows(answers: Mapping[str, Answer]) -> Iterable[tuple[str, pd.DataFrame]]:
+    for name, answer in answers.items():
+        yield name, answer.numbers
+
+
+def _said(name: str, rows: pd.DataFrame) -> list[str]:
+    return [f"{name}: {quantity}" for quantity in rows["quantity"]]
+
+
+def _nameless(answers: Mapping[str, Answer]) -> list[str]:
+    out = []
+    for name, rows in _rows(answers):
+        wrong = rows["n"].isna() | (rows["method"].fillna("") == "")
+        wrong |= rows["estimate"].isna() & (rows["note"].fillna("") == "")
+        wrong |= rows["estimate"].notna() & (rows["n"] == 0)
+        out += _said(name, rows[wrong])
+    return out
+
+
+def _outside(answers: Mapping[str, Answer]) -> list[str]:
+    out = []
+    for name, rows in _rows(answers):
+        size = rows["estimate"].abs().clip(lower=1.0) * _ROUNDING
+        wrong = rows["estimate"] < rows["lower"] - size
+        wrong |= rows["estimate"] > rows["upper"] + size
+        out += _said(name, rows[wrong])
+    return out
+
+
+def _no_rates(answers: Mapping[str, Answer]) -> list[str]:
+    out = []
+    for name in ("response", "mrd", "efs", "os", "dor", "rfs", "relapse"):
+        rows = answers[name].numbers
+        rates = rows[(rows["unit"] == "") & rows["estimate"].notna()]
+        values = rates[["estimate", "lower", "upper"]]
+        wrong = ((values < -_ROUNDING) | (values > 1 + _ROUNDING)).any(axis=1)
+        out += _said(name, rates[wrong])
+    return out
+
+
+def _longer(efs: pd.DataFrame, os: pd.DataFrame) -> list[str]:
+    both = efs.merge(os, on="subject", suffixes=("", "_os"))
+    wrong = both[both["time"] > both["time_os"] + _ROUNDING]
+    return [
+        f"{row['subject']}: EFS {row['time']:g}, OS {row['time_os']:g} days"
+        for row in wrong.to_dict("records")
+    ]
+
+
+def _death_missed(efs: pd.DataFrame, os: pd.DataFrame) -> list[str]:
+    """Find who died by OS and is censored in EFS on that day or later."""
+    both = efs.merge(os, on="subject", suffixes=("", "_os"))
+    missed = (both["event_os"] == 1) & (both["event"] == 0) & (both["day"] >= both["day_os"])
+    return [str(s) for s in both.loc[missed.fillna(False).astype(bool), "subject"]]
+
+
+def _not_the_same(dor: pd.DataFrame, best: pd.DataFrame) -> list[str]:
+    counted = set(dor.loc[dor["time"].notna(), "subject"])
+    responders = set(best.loc[best["responder"].astype(bool), "subject"])
+    # A response after the horizon is none for the rates; its duration has no time either.
+    return [
+        f"{s} {'has a DOR' if s in counted else 'has none'}" for s in sorted(counted ^ responders)
+    ]
+
+
+def _other_deaths(os: pd.DataFrame, deaths: pd.DataFrame) -> list[str]:
+    events = os[os["event"].fillna(0).astype(float) == 1]
+    ours = dict(zip(events["subject"], events["day"], strict=True))
+    used = deaths[deaths["used"]]
+    theirs = dict(zip(used["subject"], used["time"], strict=True))
+    return [str(s) for s in sorted(ours.keys() | theirs.keys()) if ours.get(s) != theirs.get(s)]
+
+
+def _shrinking(exposure: pd.DataFrame) -> list[str]:
+    windows = [c for c in exposure.columns if c.startswith("AUC0-")]
+    ordered = sorted(windows, key=lambda c: float(c.removeprefix("AUC0-").removesuffix("d")))
+    out = []
+    for shorter, longer in pairwise(ordered):
+        less = exposure[longer] < exposure[shorter] - _ROUNDING * np.abs(exposure[shorter])
+        out += [
+            f"{row['subject']}, {row['analyte']}: {longer} below {shorter}"
+            for row in exposure[less].to_dict("records")
+        ]
+    return out

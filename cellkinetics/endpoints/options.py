@@ -1,0 +1,69 @@
+"""What can be asked of the endpoints, checked before anything is computed."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import numpy as np
+
+from cellkinetics.errors import CellKineticsError, did_you_mean
+from cellkinetics.outcome.proportion import TARGET
+from cellkinetics.outcome.survival.intervals import ConfType
+from cellkinetics.outcome.survival.rules import DOR, EFS
+from cellkinetics.study.study import Study
+
+
+class EndpointsError(CellKineticsError):
+    """The endpoints cannot be computed or written as they were asked for."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the endpoints; None: what study.toml says.
+
+    ``cutoff`` (day) is a data cut for every part; ``efs`` and ``dor`` name a rule; ``conf_type`` is
+    the scale of the Kaplan-Meier intervals; ``target`` is the rate with which response and MRD
+    rates are compared; ``bayes`` adds posteriors by NUTS, drawn with ``seed``.
+    """
+
+    cutoff: float | None = None
+    efs: str | None = None
+    dor: str | None = None
+    conf_type: ConfType = "log-log"
+    target: float = TARGET
+    bayes: bool = False
+    seed: int = 1
+
+
+def resolved(study: Study, options: Options) -> Options:
+    """Fill in what the study says, and refuse what cannot be computed.
+
+    Raises
+    ------
+    EndpointsError                an unknown rule or scale, a cut before day 0, a target that is no
+                                  rate, a rule that needs a landmark which the study does not have
+    """
+    settings = study.settings
+    efs = _known(options.efs or settings.endpoints.efs, EFS, "--efs")
+    dor = _known(options.dor or settings.endpoints.dor, DOR, "--dor")
+    _known(options.conf_type, get_args(ConfType), "--conf-type")
+    if efs in ("eln2022", "fda") and settings.response.landmark is None:
+        raise EndpointsError(
+            f"EFS by {efs} needs the day by which a remission counts, and study.toml has none. "
+            "Write landmark = 60 (for day 60) under [response]."
+        )
+    if not 0 <= options.target <= 1:
+        raise EndpointsError(
+            f"--target {options.target:g}: wanted a rate between 0 and 1, such as 0.5."
+        )
+    if options.cutoff is not None and not 0 <= options.cutoff < np.inf:
+        raise EndpointsError(
+            f"--cutoff {options.cutoff:g}: wanted a day from the infusion (day 0) on."
+        )
+    return replace(options, efs=efs, dor=dor)
+
+
+def _known(name: str, known: Collection[str], option: str) -> str:
+    if name not in known:
+        raise EndpointsError(f"{option} {name!r} is not known. {did_you_mean(name, known)}")
+    return name
