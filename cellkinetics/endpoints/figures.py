@@ -12,7 +12,7 @@ from cellkinetics.outcome.answer import LEVEL, Answer
 from cellkinetics.outcome.cytokine_figures import draw_figures as draw_cytokines
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from cellkinetics.plot.style import Drawing
 
 SUFFIXES = (".png", ".svg")
 MOST_LANES = 60  # of a swimmer plot, and profiles of exposure up to here
@@ -50,7 +50,7 @@ def draw_all(found: Endpoints, folder: Path) -> list[Path]:
     return written
 
 
-def _own(found: Endpoints) -> Iterator[tuple[str, "Figure"]]:
+def _own(found: Endpoints) -> Iterator[tuple[str, "Drawing"]]:
     from cellkinetics.plot.adverse import adverse_events  # noqa: PLC0415
     from cellkinetics.plot.swimmer import swimmer  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ def _own(found: Endpoints) -> Iterator[tuple[str, "Figure"]]:
         yield "adverse_events", adverse_events(terms, title=f"{label}: adverse events{_cut(found)}")
 
 
-def _curve(answer: Answer, found: Endpoints, label: str) -> "Figure":
+def _curve(answer: Answer, found: Endpoints, label: str) -> "Drawing":
     from cellkinetics.plot.survival import survival_curves  # noqa: PLC0415
 
     what, axis = _AXES[answer.name]

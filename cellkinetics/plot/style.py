@@ -9,6 +9,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+type Drawing = Figure
+"""What the functions of this package return; for others to name without loading matplotlib."""
+
 # Okabe and Ito: distinct for all kinds of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#999999"
