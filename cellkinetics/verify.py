@@ -5,8 +5,6 @@ from pathlib import Path
 
 from cellkinetics.catalogue import find_fit, find_study, load_model
 from cellkinetics.errors import CellKineticsError, SpecError
-from cellkinetics.observation import observe_study
-from cellkinetics.spec import read_spec
 from cellkinetics.study import Finding, check_study, read_study
 from cellkinetics.study.exclusions import REASONS
 from cellkinetics.study.findings import finding
@@ -67,6 +65,10 @@ def check_fit(folder: Path) -> list[Finding]:
     -------
     list of Finding
     """
+    # What a fit needs wakes numba; a study alone does not.
+    from cellkinetics.observation import observe_study  # noqa: PLC0415
+    from cellkinetics.spec import read_spec  # noqa: PLC0415
+
     spec = read_spec(folder)
     path = find_study(spec.study, near=folder)
     findings = check_study(path, assume_lloq=spec.assume_lloq, **spec.nonmem_options())

@@ -61,7 +61,7 @@ def _own(found: Endpoints) -> Iterator[tuple[str, "Drawing"]]:
         if "curve" in answer.more:
             yield name, _curve(answer, found, label)
     lanes = found.lanes
-    if lanes is not None and len(lanes.bars):
+    if lanes is not None and len(lanes.periods) + len(lanes.marks):
         shown = list(lanes.bars["subject"])
         if len(shown) > MOST_LANES:  # evenly spaced, not the longest followed
             at = np.linspace(0, len(shown) - 1, MOST_LANES).astype(int)

@@ -17,6 +17,7 @@ from cellkinetics.errors import CellKineticsError
 from cellkinetics.exposure import NcaResult, nca
 from cellkinetics.outcome.answer import Answer, number, numbers
 from cellkinetics.outcome.best_response import response
+from cellkinetics.outcome.counts import analyte_rows
 from cellkinetics.outcome.cytokine import cytokine
 from cellkinetics.outcome.exposure import exposure_from
 from cellkinetics.outcome.mrd_rate import mrd
@@ -41,6 +42,12 @@ PARTS = (
 _TITLES = {
     "response": "Response",
     "mrd": "MRD-negative rate",
+    "efs": "Event-free survival",
+    "os": "Overall survival",
+    "dor": "Duration of response",
+    "rfs": "Relapse-free survival",
+    "relapse": "Cumulative incidence of relapse",
+    "follow_up": "Follow-up",
     "safety": "Safety",
     "exposure": "Exposure: CAR-T cells and transgene copies",
     "cytokine": "Cytokines in peripheral blood",
@@ -110,7 +117,12 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
     seen = samples_up_to(study, cutoff)
     answers: dict[str, Answer] = {}
 
+    lacking = not_given(study)
+
     def part(name: str, compute: Callable[[], Answer]) -> None:
+        if name in lacking:
+            answers[name] = _cannot(name, study, lacking[name])
+            return
         try:
             answers[name] = compute()
         except CellKineticsError as error:
@@ -149,7 +161,8 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
 
         def again(**changes: Any) -> dict[str, Answer]:
             asked = replace(survival, **changes)
-            return {name: one() for name, one in _times(study, chosen, asked).items()}
+            times = _times(study, chosen, asked)
+            return {name: one() for name, one in times.items() if name not in lacking}
 
         answers, more_checks = with_samples(answers, again, chosen.seed)
         checks += more_checks
@@ -167,6 +180,29 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
         inputs=input_hashes(study.path),
         versions=versions(*packages),
     )
+
+
+def not_given(study: Study) -> dict[str, str]:
+    """Say which parts the study has no tables for: nothing recorded is not nothing happened.
+
+    Returns
+    -------
+    dict                            name of the part -> why it is not computed
+    """
+    out: dict[str, str] = {}
+    if study.assessments.empty:
+        why = "there are no assessments (assessments.csv)"
+        out |= dict.fromkeys(("response", "dor", "rfs", "relapse"), why)
+    if study.events.empty:
+        why = (
+            "there are no events (events.csv): who died, and until when anybody was followed, is "
+            "not known. Whoever has no event has a row last_contact"
+        )
+        out |= dict.fromkeys(("efs", "os", "dor", "rfs", "relapse", "follow_up"), why)
+    given = study.assessments[["mrd_value", "mrd_lod", "mrd_status"]].notna().any(axis=None)
+    if not given and analyte_rows(study, "mrd").empty:
+        out["mrd"] = "no MRD is given (mrd_value or mrd_status of assessments.csv)"
+    return out
 
 
 def _times(
@@ -197,7 +233,7 @@ def _treated_only(study: Study) -> Study:
 
 def _cannot(name: str, study: Study, why: str) -> Answer:
     """The answer of a part that could not be computed."""
-    title = _TITLES.get(name, name.upper())
+    title = _TITLES[name]
     everyone = list(treated(study))
     return Answer(
         name=name,

@@ -39,6 +39,8 @@ def with_samples(
         return answers, [Check("NUTS has converged", False, str(error))]
     out, apart = dict(answers), list[str]()
     for name in SAMPLED:
+        if name not in sampled:
+            continue
         rows = sampled[name].numbers
         rows = rows[rows["method"].str.contains("NUTS")]
         apart += _apart(name, answers[name].numbers, rows)

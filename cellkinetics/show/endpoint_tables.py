@@ -51,6 +51,7 @@ def rates(console: Console, answer: "Answer", *, but: tuple[str, ...] = ()) -> N
         "", "n", "events", "estimate", "interval", "unit", "posterior", "method", left=(0, 5, 6, 7)
     )
     seen: dict[str, tuple[str, str]] = {}
+    nobody: dict[str, list[str]] = {}
     for row in rows:
         name = row["quantity"]
         other = row["method"] == "Jeffreys" or "posterior" in row["method"]
@@ -62,6 +63,9 @@ def rates(console: Console, answer: "Answer", *, but: tuple[str, ...] = ()) -> N
             continue
         if _IF_ANY.match(name) and not row["events"]:
             continue
+        if row["n"] == 0:
+            nobody.setdefault(row["note"], []).append(name)
+            continue
         rate = row["unit"] == "" and row["method"] != "median and range"
         scale = 100 if rate else 1
         higher = [r for r in above if r["quantity"].startswith(f"P({name} > ")]
@@ -72,9 +76,17 @@ def rates(console: Console, answer: "Answer", *, but: tuple[str, ...] = ()) -> N
             interval(row, scale),
             "%" if rate else escape(row["unit"]),
             escape(_exceeds(higher[0])) if higher else "",
-            escape(row["note"] if pd.isna(row["estimate"]) else row["method"].split(",")[0]),
+            escape(row["method"].split(",")[0]),
         )
-    console.print(table)
+    if table.rows:
+        console.print(table)
+    for why, names in nobody.items():
+        aside(console, f"- {_joined(names)}: {why}")
+
+
+def _joined(names: list[str]) -> str:
+    """Name a few rows of a table."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _exceeds(row: Row) -> str:
@@ -90,7 +102,8 @@ def recovery(console: Console, answer: "Answer") -> None:
         name, rest = re.fullmatch(r"(.*?)((?: by day .*|, day)?)", row["quantity"]).groups()  # type: ignore[union-attr]
         by_name.setdefault(name, {})[rest] = row
     days = dict.fromkeys(rest for own in by_name.values() for rest in own if rest.startswith(" by"))
-    if not rows:
+    if not any(row["n"] for row in rows):
+        aside(console, "- recovery of counts: nobody at risk, or no counts")
         return
     table = make_table(
         "recovery (10^9/L)", "n", "events", *(f"{day[1:]}, %" for day in days), "median day"
@@ -115,17 +128,25 @@ def survival(console: Console, found: "Endpoints") -> None:
     """Kaplan-Meier estimates of the times to events."""
     console.print("\n[bold]Time to event[/]")
     table = make_table("", "n", "events", "median, days", *_BY_MONTH, "mean, days")
+    missing: dict[str, list[str]] = {}
     for name in ("efs", "os", "dor", "rfs", "relapse"):
         answer = found.answers[name]
+        if not answer.numbers["n"].any():
+            missing.setdefault(answer.numbers["note"].iloc[0], []).append(answer.title)
+            continue
         rows = [r for r in answer.numbers.to_dict("records") if "posterior" not in r["method"]]
         by = {_kind(r["quantity"]): r for r in rows}
         table.add_row(
             escape(answer.title),
             *counts(rows[0]),
-            cell(by.get("median"), "not reached" if rows[0]["n"] else "-"),
+            cell(by.get("median"), "not reached"),
             *(cell(by.get(f"{months} months"), scale=100) for months in _MONTHS),
             cell(by.get("mean")),
         )
+    for why, names in missing.items():
+        aside(console, f"- {', '.join(names)}: {why}")
+    if not table.rows:
+        return
     console.print(table)
     aside(
         console,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cellkinetics.endpoints import Endpoints
 
 _MOST_SUBJECTS = 40
+_LONGEST = 300  # characters of a note
 
 
 def print_endpoints(found: "Endpoints", files: list[Path], *, as_json: bool) -> None:
@@ -57,12 +58,13 @@ def _head(console: Console, found: "Endpoints") -> None:
     say(console, f"from {escape(str(study.path))}")
     follow = found.answers["follow_up"].numbers.iloc[0].to_dict()
     median = number(follow["estimate"]) if pd.notna(follow["estimate"]) else "not reached"
+    how = f"{median} {interval(follow)} (n = {follow['n']}, reverse Kaplan-Meier)"
     cut = "none" if options.cutoff is None else f"day {options.cutoff:g}"
     say(
         console,
-        f"{len(found.subjects)} treated subjects. Median follow-up, days: {median} "
-        f"{interval(follow)} (n = {follow['n']}, reverse Kaplan-Meier). Data cut: {cut}; horizon: "
-        f"day {study.settings.horizon:g}.",
+        f"{len(found.subjects)} treated subjects. Median follow-up, days: "
+        f"{how if follow['n'] else 'not known'}. Data cut: {cut}; horizon: day "
+        f"{study.settings.horizon:g}.",
     )
     say(
         console,
@@ -104,7 +106,7 @@ def _foot(console: Console, found: "Endpoints", files: list[Path]) -> None:
     console.print("\n[bold]Notes[/]")
     for name, answer in found.answers.items():
         for note in answer.notes:
-            say(console, f"{escape(name)}: {escape(note)}")
+            say(console, escape(_shortened(f"{name}: {note}")))
     if len(found.late):
         say(console, f"{len(found.late)} rows after the data cut, not used: after_the_cut.csv.")
     if len(found.reported):
@@ -130,6 +132,13 @@ def _foot(console: Console, found: "Endpoints", files: list[Path]) -> None:
             f"{len(files)} files in {escape(str(files[0].parent))} (definitions.txt: the rules; "
             "endpoints.json: all numbers)",
         )
+
+
+def _shortened(text: str) -> str:
+    """Cut a list of subjects that would fill the screen."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST].rsplit(' ', 1)[0]} ... (whole in definitions.txt)"
 
 
 def _best(row: Mapping[Any, Any]) -> str:

@@ -73,14 +73,16 @@ WRONG = [
     "None", "null", "{0}", "%s", "__import__('os')", "../../x", "CR ", "cr", "DEATH", "dead", "P99",
     "7", "7.0", "-999", "9999", "0", "1", "-0.0", "1e-320", "x" * 500, "\U0001f9ec", "\ud7ff",
 ]  # fmt: skip
-NEEDED = ("subjects.csv", "samples.csv", "events.csv", "assessments.csv", "infusions.csv")
+ALWAYS = ("study.toml", "subjects.csv", "infusions.csv")
+OPTIONAL = sorted(set(FILES) - set(ALWAYS))
 type Files = dict[str, str | bytes]
 
 
 def malformed_files(rng: random.Random) -> dict[str, bytes]:
-    """Damage the clean study in one to three ways."""
-    files: Files = dict(FILES)
-    for _ in range(rng.choice((1, 1, 2, 3))):
+    """Damage the clean study, with some of its tables, in three to six ways."""
+    some = {*ALWAYS, *rng.sample(OPTIONAL, rng.randint(1, 2))}
+    files: Files = {name: text for name, text in FILES.items() if name in some}
+    for _ in range(rng.randint(3, 6)):
         rng.choice(DAMAGE)(files, rng)
     return {
         name: data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
@@ -248,7 +250,7 @@ def _settings(files: Files, rng: random.Random) -> None:
 
 
 DAMAGE = (
-    _edit(_cell), _edit(_cell), _edit(_cell), _edit(_column_wrong), _edit(_drop_column),
+    _edit(_cell), _edit(_cell), _edit(_column_wrong), _edit(_drop_column),
     _edit(_rename_column), _edit(_swap_columns), _edit(_repeat_row), _edit(_other_subject),
     _edit(_other_time), _edit(_shift_row), _edit(_no_rows), _edit(_half), _edit(_huge), _no_file,
     _empty_file, _encoding, _raw_bytes, _delimiter, _strange_file, _settings,

@@ -27,15 +27,44 @@ def test_one_subject_with_nothing_but_an_infusion(tmp_path):
     found = compute_endpoints(trial(tmp_path, "A"))
     assert found.passed
     assert set(found.answers) == set(PARTS)
-    assert times(found, "efs") == times(found, "os") == {"A": (0.0, 0)}
-    assert times(found, "dor") == times(found, "rfs") == {"A": None}
-    assert "No follow-up after day 0" in " ".join(found.answers["os"].notes)
-    exposure = found.answers["exposure"].numbers
-    assert exposure[["n", "method"]].to_numpy().tolist() == [[0, "not computed"]]
-    assert "the study has no samples" in exposure["note"].iloc[0]
-    assert value(found, "mrd", "MRD-negative (of evaluated)")["n"] == 0
+    for part, why in (
+        ("response", "there are no assessments"),
+        ("mrd", "no MRD is given"),
+        ("efs", "there are no events"),
+        ("os", "there are no events"),
+        ("dor", "there are no events"),
+        ("follow_up", "there are no events"),
+        ("exposure", "the study has no samples"),
+    ):
+        answer = found.answers[part]
+        assert answer.numbers[["n", "method"]].to_numpy().tolist() == [[0, "not computed"]]
+        assert np.isnan(answer.numbers["estimate"].iloc[0])
+        assert why in answer.numbers["note"].iloc[0]
+        assert why in answer.subjects["reason"].iloc[0]
+    # Nothing recorded is not nothing happened: no rate of 0 %.
+    assert found.answers["safety"].numbers["estimate"].isna().all()
+
+
+def test_one_subject(tmp_path):
+    found = compute_endpoints(
+        trial(tmp_path, "A", events="A 200 relapse; A 300 death", responses="A 28 CR")
+    )
+    assert times(found, "efs") == {"A": (200, 1)}
+    assert times(found, "os") == {"A": (300, 1)}
+    assert times(found, "dor") == {"A": (172, 1)}
     orr = value(found, "response", "ORR (of all treated)", "Clopper")
-    assert (orr["n"], orr["estimate"], orr["upper"]) == (1, 0, pytest.approx(0.975))
+    assert (orr["n"], orr["estimate"], orr["lower"]) == (1, 1, pytest.approx(0.025))
+    assert value(found, "os", "median", "Kaplan-Meier")["estimate"] == 300
+
+
+def test_a_subject_without_follow_up(tmp_path):
+    found = compute_endpoints(trial(tmp_path, "A B", events="A 300 death", responses="A 28 CR"))
+    assert times(found, "efs")["B"] == times(found, "os")["B"] == (0, 0)
+    assert times(found, "dor")["B"] is None
+    assert "No follow-up after day 0" in " ".join(found.answers["os"].notes)
+    assert value(found, "os", "S(6 months, day 182.5)", "Kaplan-Meier")["estimate"] == 1
+    assert value(found, "response", "ORR (of all treated)", "Clopper")["n"] == 2
+    assert value(found, "response", "ORR (of evaluated)", "Clopper")["n"] == 1
 
 
 def test_no_events(tmp_path):
@@ -62,6 +91,13 @@ def test_all_events_at_time_0(tmp_path):
     weibull = value(found, "efs", "S(3 months, day 91.25)", "weibull")
     assert 0 < weibull["estimate"] < 0.3
     assert "P(T = 0)" in weibull["method"]
+    assert found.passed
+
+
+def test_everyone_dies_on_day_0(tmp_path):
+    found = compute_endpoints(trial(tmp_path, "A B", events="A 0 death; B 0 death"))
+    assert times(found, "os") == {"A": (0, 1), "B": (0, 1)}
+    assert value(found, "os", "median", "Kaplan-Meier")["estimate"] == 0
     assert found.passed
 
 

@@ -96,7 +96,7 @@ def test_an_earlier_result_is_replaced_only_when_asked(tmp_path):
     target = tmp_path / "out"
     write_endpoints(found, target, figures=False)
     before = (target / "os_summary.csv").read_text()
-    with pytest.raises(EndpointsError, match="earlier result.*--overwrite"):
+    with pytest.raises(EndpointsError, match=r"earlier result.*--overwrite"):
         write_endpoints(found, target, figures=False)
     later = compute_endpoints(found.study, Options(cutoff=5))
     write_endpoints(later, target, figures=False, overwrite=True)

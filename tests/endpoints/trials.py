@@ -76,13 +76,16 @@ def courses(draw) -> dict[str, str]:
         for day in draw(st.lists(st.integers(1, 500), max_size=5, unique=True)):
             if day <= last:
                 responses.append(f"{subject} {day} {draw(st.sampled_from(RESPONSES))}")
+        if subject == "S0":  # so that there is a table of events, and one of assessments
+            responses.append(f"{subject} 0 NR")
         seen = draw(
             st.lists(
                 st.tuples(st.integers(1, 500), st.sampled_from(HAPPENED)), max_size=3, unique=True
             )
         )
         events += [f"{subject} {day} {what}" for day, what in seen if day <= last]
-        end = draw(st.sampled_from(["death", "last_contact", "withdrawal", ""]))
+        ends = ["death", "last_contact", "withdrawal", *([""] if subject != "S0" else [])]
+        end = draw(st.sampled_from(ends))
         if end:
             events.append(f"{subject} {last} {end}")
         for day in (0, 7, 14, 28, 90):

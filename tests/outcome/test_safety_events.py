@@ -73,7 +73,7 @@ def test_a_subject_counts_once_a_term_with_the_worst_grade(tmp_path):
     assert table.loc["CTCAE v4.03", "grade_4"] == 1  # a version of its own
     assert count(got, "adverse event of CTCAE grade >= 3") == (2, 4)
     assert count(got, "any adverse event") == (3, 4)
-    assert got.notes == ("No row in toxicities.csv, counted as none reported: D.",)
+    assert "No row in toxicities.csv, counted as none reported: D." in got.notes
     reasons = got.subjects.set_index("subject")["reason"]
     assert reasons["D"] == "no row in toxicities.csv: counts as none reported"
 
@@ -116,13 +116,32 @@ def test_the_cut_leaves_later_events_out(tmp_path):
     assert got.more["ae"]["not_used"].notna().sum() == 1
 
 
-def test_without_any_toxicity_everybody_counts_as_none_reported(tmp_path):
-    got = answer(tmp_path)
-    assert count(got, "any adverse event") == (0, 2)
-    assert count(got, "DLT") == (0, 2)
-    assert got.more["ae_by_term"].empty
-    upper = got.numbers.set_index("quantity").loc["any adverse event", "upper"].iloc[0]
+def test_nobody_affected_has_an_interval(tmp_path):
+    got = answer(tmp_path, "A,5,9,Rash,Skin,other,CTCAE,1,0\n")
+    assert count(got, "DLT") == count(got, "any infection") == (0, 2)
+    upper = got.numbers.set_index("quantity").loc["any infection", "upper"].iloc[0]
     assert upper == pytest.approx(0.8418861, abs=1e-6)  # Clopper-Pearson of 0 in 2
+
+
+def test_what_no_table_records_is_not_known_and_not_zero(tmp_path):
+    got = answer(tmp_path)
+    rows = got.numbers.set_index("quantity")
+    for quantity, file in (
+        ("any adverse event", "toxicities.csv"), ("DLT", "toxicities.csv"),
+        ("CRS of any grade", "vitals.csv"), ("ICANS of any grade", "ice_score"),
+        ("tocilizumab given", "treatments.csv"), ("death", "events.csv"),
+    ):  # fmt: skip
+        assert np.isnan(rows.loc[quantity, "estimate"]), quantity
+        assert rows.loc[quantity, "n"] == 0
+        assert file in rows.loc[quantity, "note"]
+    assert got.more["ae_by_term"].empty
+    assert got.subjects[["adverse_events", "crs_grade", "dlt"]].isna().all(axis=None)
+    assert not any("counted as none reported" in note for note in got.notes)
+    # What one table tells is told.
+    signs = small_study(tmp_path / "signs", vitals="subject,time,temperature_c\nA,3,39\n")
+    rows = safety(signs).numbers.set_index("quantity")
+    assert rows.loc["CRS of any grade", "estimate"].iloc[0] == 0.5
+    assert np.isnan(rows.loc["ICANS of any grade", "estimate"])
 
 
 def test_an_infection_without_its_class_is_said(tmp_path):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cellkinetics.outcome.answer import LEVEL, Answer, number, numbers
@@ -26,6 +27,13 @@ from cellkinetics.outcome.treated import treated, untreated_note
 from cellkinetics.study.study import Study
 
 NAN = float("nan")
+# Columns of the subjects' table that say nothing where a source is not there.
+_COLUMNS_OF = {
+    "toxicities": ("adverse_events", "worst_ctcae", "infection", "dlt"),
+    "crs": ("crs_",),
+    "icans": ("icans_",),
+    "treatments": (TOCILIZUMAB, STEROID),
+}
 
 
 def safety(
@@ -86,6 +94,11 @@ def safety(
         "dlt": running_dlt(study, rule, within=dlt_within, cutoff=cutoff, level=level),
     }
     options = {"level": level, "prior": prior}
+    lacking = not_recorded(study)
+
+    def known(source: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return _unknown(rows, lacking[source]) if source in lacking else rows
+
     return Answer(
         name="safety",
         title="Safety",
@@ -93,12 +106,12 @@ def safety(
         subjects=_subjects(study, used, more),
         numbers=numbers(
             [
-                *_event_rates(used, len(everyone), options),
-                *_syndrome_rates("CRS", more["crs"], options),
-                *_syndrome_rates("ICANS", more["icans"], options),
-                *_use_rates(given, len(everyone), options),
-                *_death_rates(more["deaths"], len(everyone), options),
-                *_dlt_numbers(study, more["dlt"], rule, level),
+                *known("toxicities", _event_rates(used, len(everyone), options)),
+                *known("crs", _syndrome_rates("CRS", more["crs"], options)),
+                *known("icans", _syndrome_rates("ICANS", more["icans"], options)),
+                *known("treatments", _use_rates(given, len(everyone), options)),
+                *known("events", _death_rates(more["deaths"], len(everyone), options)),
+                *known("toxicities", _dlt_numbers(study, more["dlt"], rule, level)),
                 *recovery_numbers(more["recovery"], level),
                 *_cytopenia_rates(more["cytopenia"], options),
             ]
@@ -106,6 +119,37 @@ def safety(
         more=more,
         notes=_notes(study, events, more),
     )
+
+
+def not_recorded(study: Study) -> dict[str, str]:
+    """Say what no table of the study records: nobody reported is then not nobody affected.
+
+    Returns
+    -------
+    dict                          "toxicities", "crs", "icans", "treatments", "events" -> why
+    """
+    toxicities, signs = len(study.toxicities) > 0, study.vitals
+    there = {
+        "toxicities": (toxicities, "toxicities.csv"),
+        "crs": (toxicities or len(signs) > 0, "toxicities.csv and vitals.csv"),
+        "icans": (
+            toxicities or bool(signs["ice_score"].notna().any()),
+            "toxicities.csv and ice_score of vitals.csv",
+        ),
+        "treatments": (len(study.treatments) > 0, "treatments.csv"),
+        "events": (len(study.events) > 0, "events.csv"),
+    }
+    return {
+        name: f"not known: there is nothing in {where}"
+        for name, (some, where) in there.items()
+        if not some
+    }
+
+
+def _unknown(rows: list[dict[str, Any]], why: str) -> list[dict[str, Any]]:
+    """A row for every quantity, without a number."""
+    names = dict.fromkeys(r["quantity"] for r in rows if not r["quantity"].startswith("P("))
+    return [number(name, NAN, n=0, method="not computed", note=why) for name in names]
 
 
 def _event_rates(used: pd.DataFrame, n: int, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -240,6 +284,13 @@ def _subjects(study: Study, used: pd.DataFrame, more: dict[str, pd.DataFrame]) -
     died = more["deaths"][more["deaths"]["used"]].set_index("subject")["time"]
     out["death_day"] = out["subject"].map(died)
     listed = set(study.toxicities["subject"])
+    lacking = not_recorded(study)
+    for source, prefixes in _COLUMNS_OF.items():
+        if source in lacking:
+            names = [c for c in out.columns if c.startswith(prefixes)]
+            out[names] = np.nan
+    if "toxicities" in lacking:
+        return out.assign(reason=lacking["toxicities"])
     out["reason"] = [
         "" if s in listed else "no row in toxicities.csv: counts as none reported" for s in everyone
     ]
@@ -249,7 +300,8 @@ def _subjects(study: Study, used: pd.DataFrame, more: dict[str, pd.DataFrame]) -
 def _notes(study: Study, events: pd.DataFrame, more: dict[str, pd.DataFrame]) -> tuple[str, ...]:
     notes = list(untreated_note(study))
     listed = set(study.toxicities["subject"])
-    silent = [s for s in treated(study) if s not in listed]
+    notes += [f"{name}: {why}." for name, why in not_recorded(study).items()]
+    silent = [s for s in treated(study) if s not in listed and len(listed)]
     if silent:
         notes.append(f"No row in toxicities.csv, counted as none reported: {', '.join(silent)}.")
     for count, text in (
