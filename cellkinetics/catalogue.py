@@ -89,7 +89,7 @@ def study_names() -> list[str]:
 
 
 def find_fit(name: str | Path) -> Path:
-    """Folder of a fit: a path as it is given, or the name of a fit that ships with the package.
+    """Folder of a fit: a path, made absolute, or the name of a fit that ships with the package.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def find_fit(name: str | Path) -> Path:
     if given.name == "fit.toml":
         given = given.parent
     if (given / "fit.toml").is_file():
-        return given
+        return given.resolve()  # its name is the fit's, and "." has none
     # A path into a checkout works from anywhere: fits/x names the shipped fit x.
     shipped = _shipped() / given.name
     if str(name) in {given.name, f"fits/{given.name}"} and (shipped / "fit.toml").is_file():

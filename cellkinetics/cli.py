@@ -11,6 +11,7 @@ from cellkinetics.errors import CellKineticsError
 
 if TYPE_CHECKING:
     from cellkinetics.outcome.survival.intervals import ConfType
+    from cellkinetics.outcome.survival.rules import CensorAt
 
 FINDINGS, CHECKS_FAILED = 1, 3
 
@@ -29,6 +30,52 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="result f
 StudyPath = Annotated[
     Path | None, typer.Option("--study", metavar="STUDY", help="in place of the study in fit.toml")
 ]
+Lloq = Annotated[
+    list[str] | None,
+    typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace an earlier result")]
+# What a NONMEM-style CSV does not say of itself.
+_CSV = "NONMEM-style CSV"
+Names = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name",
+        metavar="NUMBER=ANALYTE",
+        help="analyte of a DVID or CMT, say 1=qpcr; 1= leaves its rows out; may be repeated",
+        rich_help_panel=_CSV,
+    ),
+]
+Units = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unit",
+        metavar="ANALYTE=UNIT",
+        help="say qpcr=copies/ug; may be repeated",
+        rich_help_panel=_CSV,
+    ),
+]
+DoseUnit = Annotated[
+    str | None,
+    typer.Option("--dose-unit", metavar="UNIT", help="cells or cells/kg", rich_help_panel=_CSV),
+]
+TimeUnit = Annotated[
+    str | None,
+    typer.Option("--time-unit", metavar="UNIT", help="default: day", rich_help_panel=_CSV),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id", metavar="COLUMN", help="of subjects; default: ID", rich_help_panel=_CSV),
+]
+NameColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--name-column",
+        metavar="COLUMN",
+        help="whose numbers --name names; default: DVID, else CMT",
+        rich_help_panel=_CSV,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
@@ -40,25 +87,39 @@ def check(
     limits: Annotated[
         bool, typer.Option("--limits", help="print the decision table of limits")
     ] = False,
-    assume_lloq: Annotated[
-        list[str] | None,
-        typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
-    ] = None,
+    assume_lloq: Lloq = None,
+    name: Names = None,
+    unit: Units = None,
+    dose_unit: DoseUnit = None,
+    time_unit: TimeUnit = None,
+    id_column: IdColumn = None,
+    name_column: NameColumn = None,
+    study: StudyPath = None,
     as_json: Json = False,
 ) -> None:
     """Look for mistakes in a study, or in what a fit makes of it; exit 1 on errors."""
     from cellkinetics.verify import check_anything, parse_limits
 
     if limits:
-        from cellkinetics.study import limits_table
+        from cellkinetics.study.limits import limits_json, limits_table
 
-        typer.echo(limits_table())
+        typer.echo(limits_json() if as_json else limits_table())
         return
     if what is None:
         raise typer.BadParameter("name a study or a fit, or ask for --limits")
+    from cellkinetics.catalogue import find_study
     from cellkinetics.show.findings import print_findings
+    from cellkinetics.show.nonmem import nonmem_options
+    from cellkinetics.study import check_study
 
-    findings = check_anything(what, assume_lloq=parse_limits(assume_lloq or []))
+    lloq = parse_limits(assume_lloq or [])
+    options = nonmem_options(name or (), unit or (), dose_unit, time_unit, id_column, name_column)
+    if options and study is not None:
+        raise typer.BadParameter("--study goes with a fit, whose fit.toml says what a CSV means")
+    if options:  # of a NONMEM-style CSV, which no fit is
+        findings = check_study(find_study(what), assume_lloq=lloq, **options)
+    else:
+        findings = check_anything(what, assume_lloq=lloq, study=study)
     print_findings(findings, as_json=as_json)
     if any(f.severity == "error" for f in findings):
         raise typer.Exit(FINDINGS)
@@ -172,23 +233,31 @@ def nca(
         typer.Option(metavar="REASON", help="use readings that are left out, say transplant"),
     ] = None,
     cutoff: Annotated[float | None, typer.Option(metavar="DAY", help="data cut")] = None,
-    assume_lloq: Annotated[
-        list[str] | None,
-        typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
-    ] = None,
+    assume_lloq: Lloq = None,
+    name: Names = None,
+    unit: Units = None,
+    dose_unit: DoseUnit = None,
+    time_unit: TimeUnit = None,
+    id_column: IdColumn = None,
+    name_column: NameColumn = None,
     out: Out = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Measure exposure without a model: Cmax, Tmax, AUC, half-lives, persistence."""
-    from cellkinetics.catalogue import find_study
     from cellkinetics.exposure import make_rules, parse_blq, parse_windows, write_nca
     from cellkinetics.exposure import nca as run_nca
+    from cellkinetics.exposure.write import check_nca_folder
     from cellkinetics.show.exposure import print_nca
-    from cellkinetics.study import read_study
+    from cellkinetics.show.nonmem import nonmem_options, read_asked
     from cellkinetics.verify import parse_limits
 
+    options = nonmem_options(name or (), unit or (), dose_unit, time_unit, id_column, name_column)
+    data = read_asked(study, assume_lloq=parse_limits(assume_lloq or []), options=options)
+    if out is not None:
+        check_nca_folder(out, overwrite=overwrite)
     result = run_nca(
-        read_study(find_study(study), assume_lloq=parse_limits(assume_lloq or [])),
+        data,
         analytes=analyte or None,
         windows=parse_windows(windows),
         around=around,
@@ -199,7 +268,7 @@ def nca(
             None, {"trapezoid": rule, "slope": slope, "route": route, **parse_blq(blq)}
         ),
     )
-    files = write_nca(result, out, by=by) if out is not None else []
+    files = write_nca(result, out, by=by, overwrite=overwrite) if out is not None else []
     print_nca(result, by=by, files=files, as_json=as_json)
 
 
@@ -223,18 +292,27 @@ def endpoints(
     conf_type: Annotated[
         str, typer.Option("--conf-type", help="Kaplan-Meier intervals: log-log, log or plain")
     ] = "log-log",
+    censor_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--censor-at",
+            metavar="WHAT",
+            help="transplant or other_therapy censors EFS, DOR, RFS, relapse; may be repeated",
+        ),
+    ] = None,
     target: Annotated[
         float, typer.Option(metavar="RATE", help="compare response and MRD rates with it")
     ] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="of --bayes")] = 1,
-    assume_lloq: Annotated[
-        list[str] | None,
-        typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
-    ] = None,
+    assume_lloq: Lloq = None,
+    name: Names = None,
+    unit: Units = None,
+    dose_unit: DoseUnit = None,
+    time_unit: TimeUnit = None,
+    id_column: IdColumn = None,
+    name_column: NameColumn = None,
     out: Out = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="replace an earlier result")
-    ] = False,
+    overwrite: Overwrite = False,
     figures: Annotated[bool, typer.Option(help="PNG and SVG")] = True,
     xpt: Annotated[bool, typer.Option("--xpt", help="ADTTE and PP as SAS transport files")] = False,
     all_tables: Annotated[
@@ -243,14 +321,14 @@ def endpoints(
     as_json: Json = False,
 ) -> None:
     """Compute the trial's outcome measures: response, MRD, EFS, OS, DOR, safety, exposure."""
-    from cellkinetics.catalogue import find_study
     from cellkinetics.endpoints import Options, compute_endpoints, write_endpoints
     from cellkinetics.endpoints.write import check_folder, default_folder
     from cellkinetics.show.endpoints import print_endpoints
-    from cellkinetics.study import read_study
+    from cellkinetics.show.nonmem import nonmem_options, read_asked
     from cellkinetics.verify import parse_limits
 
-    data = read_study(find_study(study), assume_lloq=parse_limits(assume_lloq or []))
+    options = nonmem_options(name or (), unit or (), dose_unit, time_unit, id_column, name_column)
+    data = read_asked(study, assume_lloq=parse_limits(assume_lloq or []), options=options)
     folder = default_folder(data.name) if out is None else out
     check_folder(folder, overwrite=overwrite)
     found = compute_endpoints(
@@ -260,6 +338,7 @@ def endpoints(
             efs=efs,
             dor=dor,
             conf_type=cast("ConfType", conf_type),  # checked with the other options
+            censor_at=cast("tuple[CensorAt, ...]", tuple(censor_at or ())),
             target=target,
             bayes=bayes,
             seed=seed,
@@ -284,6 +363,12 @@ def main() -> None:
         else:
             typer.echo(f"{kind}: {error}", err=True)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:  # a full disk, a folder that may not be written
+        if "--json" in sys.argv:
+            typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        else:
+            typer.echo(f"A file could not be read or written: {error}", err=True)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted; continue a fit with --resume.", err=True)
         raise SystemExit(130) from None

@@ -277,9 +277,10 @@ def _column(
     raw = covariates[effect.covariate]
     absent = raw.isna() | (raw.astype(str).str.strip() == "")
     if absent.any() and missing == "error":
+        complete = "weight_kg and the dose" if effect.covariate.startswith("cells") else "it"
         raise SpecError(
             f"Covariate '{effect.covariate}' is missing for subject {raw.index[absent][0]}"
-            f" ({int(absent.sum())} in all). Complete it, or say missing = 'reference'."
+            f" ({int(absent.sum())} in all). Complete {complete}, or say missing = 'reference'."
         )
     column: NDArray[np.float64]
     if effect.form == "category":

@@ -1,11 +1,14 @@
 """``fit.toml``: which study, which model, how they are joined, and how the posterior is drawn."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from cellkinetics.catalogue import load_model
+from cellkinetics.declare import Model
 from cellkinetics.errors import SpecError, did_you_mean
 from cellkinetics.study.nonmem_layout import NonmemOptions
 
@@ -15,6 +18,11 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    """The first name that stands twice."""
+    return next((name for i, name in enumerate(names) if name in names[:i]), None)
 
 
 class Section(BaseModel):
@@ -125,6 +133,16 @@ class CorrelationSpec(Section):
     parameters: tuple[Name, ...] = ()
     lkj: Positive = 2.0
 
+    @field_validator("parameters")
+    @classmethod
+    def _are_different(cls, parameters: tuple[str, ...]) -> tuple[str, ...]:
+        twice = _repeated(parameters)
+        if twice:
+            raise ValueError(f"'{twice}' is named twice")
+        if len(parameters) == 1:
+            raise ValueError("a correlation needs two parameters or more")
+        return parameters
+
 
 class SamplerSpec(Section):
     """How the posterior is drawn.
@@ -182,6 +200,26 @@ class FitSpec(Section):
             raise ValueError("name at least one analyte, for example [analytes.qpcr]")
         return self
 
+    @model_validator(mode="after")
+    def _effects_are_different(self) -> "FitSpec":
+        names = [*self.model_covariates, *(effect.name for effect in self.covariates)]
+        if twice := _repeated(names):
+            raise ValueError(f"the covariate effect '{twice}' is given twice; leave one out")
+        return self
+
+    @field_validator("nonmem")
+    @classmethod
+    def _analytes_have_numbers(cls, nonmem: dict[str, Any]) -> dict[str, Any]:
+        # What else can be wrong is for read_study to say, which knows the options.
+        analytes = nonmem.get("analytes", {})
+        wanted = "analytes must be a table from DVID to analyte, such as analytes = {1 = 'qpcr'}"
+        if not isinstance(analytes, dict):
+            raise ValueError(wanted)
+        for key in analytes:
+            if not key.removeprefix("-").isdecimal():
+                raise ValueError(f"{wanted}; '{key}' is no whole number")
+        return nonmem
+
     def nonmem_options(self) -> NonmemOptions:
         """Options for reading a NONMEM-style file; keys of a TOML table are texts."""
         options: dict[str, Any] = dict(self.nonmem)
@@ -209,7 +247,7 @@ def read_spec(path: str | Path) -> FitSpec:
     if file.is_dir():
         file = file / FILE
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # some editors put a mark at the start
     except FileNotFoundError:
         raise SpecError(f"There is no {file}. A fit is a folder with a {FILE}.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -219,6 +257,17 @@ def read_spec(path: str | Path) -> FitSpec:
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{file} is not valid TOML: {error}") from error
     return parse_spec(content, where=str(file))
+
+
+def model_of(spec: FitSpec, folder: Path) -> Model:
+    """The model of a fit: a file beside its fit.toml before any other, or one of the catalogue.
+
+    Raises
+    ------
+    ModelError                      no such model, or the file declares none
+    """
+    beside = folder / spec.model
+    return load_model(beside if spec.model.endswith(".py") and beside.is_file() else spec.model)
 
 
 def parse_spec(content: dict[str, Any], *, where: str = FILE) -> FitSpec:

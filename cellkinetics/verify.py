@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cellkinetics.catalogue import find_fit, find_study, load_model
+from cellkinetics.catalogue import find_fit, find_study
 from cellkinetics.errors import CellKineticsError, SpecError
-from cellkinetics.study import Finding, check_study, read_study
+from cellkinetics.study import Finding, Study, check_study, read_study
 from cellkinetics.study.exclusions import REASONS
-from cellkinetics.study.findings import finding
+from cellkinetics.study.findings import finding, in_order, listed
+
+if TYPE_CHECKING:
+    from cellkinetics.declare import Model
+    from cellkinetics.spec import FitSpec
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, float]:
@@ -30,55 +35,117 @@ def parse_limits(texts: Sequence[str]) -> dict[str, float]:
 
 
 def check_anything(
-    name: str | Path, *, assume_lloq: Mapping[str, float] | None = None
+    name: str | Path,
+    *,
+    assume_lloq: Mapping[str, float] | None = None,
+    study: str | Path | None = None,
 ) -> list[Finding]:
     """Check a fit where there is one of that name, else a study.
 
     Parameters
     ----------
     name : str or path
-    assume_lloq : mapping, optional     limit of analytes whose rows give none
+    assume_lloq : mapping, optional     limit of analytes whose rows give none; for a fit, on top of
+                                        what its fit.toml assumes
+    study : str or path, optional       of a fit, in place of the study in fit.toml
 
     Returns
     -------
     list of Finding
+
+    Raises
+    ------
+    SpecError                           ``study`` without a fit; fit.toml cannot be read
+    StudyError, ModelError              nothing of that name
     """
     try:
         folder = find_fit(name)
     except SpecError as not_a_fit:
+        if study is not None:
+            raise SpecError(f"--study goes with a fit: {not_a_fit}") from None
         try:
-            study = find_study(name)
+            alone = find_study(name)
         except CellKineticsError as not_a_study:
             raise type(not_a_study)(f"{not_a_study} {not_a_fit}") from None
-        return check_study(study, assume_lloq=assume_lloq)
-    return check_fit(folder)
+        return check_study(alone, assume_lloq=assume_lloq)
+    return check_fit(folder, assume_lloq=assume_lloq, study=study)
 
 
-def check_fit(folder: Path) -> list[Finding]:
+def check_fit(
+    folder: Path,
+    *,
+    assume_lloq: Mapping[str, float] | None = None,
+    study: str | Path | None = None,
+) -> list[Finding]:
     """Findings that concern a fit: its study's, and what does not enter its likelihood.
 
     Parameters
     ----------
     folder : Path                   with a fit.toml
+    assume_lloq, study              as in ``check_anything``
 
     Returns
     -------
-    list of Finding
+    list of Finding                 errors first; one that the fit cannot be built is among them
     """
     # What a fit needs wakes numba; a study alone does not.
-    from cellkinetics.observation import observe_study  # noqa: PLC0415
-    from cellkinetics.spec import read_spec  # noqa: PLC0415
+    from cellkinetics.spec import model_of, read_spec  # noqa: PLC0415
 
     spec = read_spec(folder)
-    path = find_study(spec.study, near=folder)
-    findings = check_study(path, assume_lloq=spec.assume_lloq, **spec.nonmem_options())
+    limits = {**spec.assume_lloq, **(assume_lloq or {})}
+    path = find_study(study) if study else find_study(spec.study, near=folder)
+    findings = check_study(path, assume_lloq=limits, **spec.nonmem_options())
     if any(f.severity == "error" for f in findings):
         return findings
-    observations = observe_study(
-        read_study(path, assume_lloq=spec.assume_lloq, **spec.nonmem_options()),
-        load_model(spec.model),
-        spec,
+    model = model_of(spec, folder)
+    data = read_study(path, assume_lloq=limits, **spec.nonmem_options())
+    return in_order([*_infusions(findings, data, model), *_what_enters(data, model, spec)])
+
+
+def _infusions(findings: list[Finding], study: Study, model: "Model") -> list[Finding]:
+    """Put in place of the study's words on further infusions what this model makes of them."""
+    if model.infuse is not None:
+        return findings
+    kept = [f for f in findings if f.code != "several-infusions"]
+    count = study.infusions["subject"].value_counts()
+    several = [str(s) for s in count.index[count > 1]]
+    if several:
+        kept.append(
+            finding(
+                "infusions-ignored",
+                "infusions",
+                came=f"more than one infusion (subjects {listed(several)})",
+                wanted=f"one a subject: {model.name} ignores every infusion after the first",
+                cure="Use a model that declares infuse(), or keep the samples after a second"
+                " infusion out.",
+            )
+        )
+    return kept
+
+
+def _what_enters(study: Study, model: "Model", spec: "FitSpec") -> list[Finding]:
+    """Find what does not enter the likelihood, and whether the fit can be built at all."""
+    from cellkinetics.observation import (  # noqa: PLC0415
+        covariate_table,
+        dosing_of,
+        kernel_constants,
+        observe_study,
     )
+    from cellkinetics.population import make_population  # noqa: PLC0415
+
+    findings: list[Finding] = []
+    try:
+        observations = observe_study(study, model, spec)
+    except CellKineticsError as error:
+        return [_cannot_be_built(error)]
+    try:
+        subjects = observations.subjects
+        population = make_population(model, spec, covariate_table(study, subjects))
+        dosing_of(study, model, subjects)
+        names = tuple(q.name for q in model.inputs)
+        kernel_constants(study, model, subjects, names, population.constants)
+    except CellKineticsError as error:
+        findings.append(_cannot_be_built(error))
     for unused, count in observations.unused.items():
         findings.append(
             finding(
@@ -89,15 +156,37 @@ def check_fit(folder: Path) -> list[Finding]:
                 cure=f"To use them, add [analytes.{unused}].",
             )
         )
-    left = observations.left_out
-    for (analyte, reason), rows in left.groupby(["analyte", "reason"], sort=False):
-        subjects = ", ".join(dict.fromkeys(rows["subject"]))
+    for name, rows in observations.table.groupby("analyte", sort=False):
+        specimens = [f"'{s}' ({len(of)})" for s, of in rows.groupby("specimen", dropna=False)]
+        if len(specimens) > 1:
+            findings.append(
+                finding(
+                    "specimens-mixed",
+                    "samples",
+                    column="specimen",
+                    came=f"rows of '{name}' of more than one specimen: {listed(specimens)}",
+                    wanted="one: the model reads them all as the same quantity",
+                    cure=f"Choose one: specimen = ... under [analytes.{name}] in fit.toml.",
+                )
+            )
+    for (analyte, reason), rows in observations.left_out.groupby(["analyte", "reason"], sort=False):
+        left = ", ".join(dict.fromkeys(rows["subject"]))
         findings.append(
             finding(
                 "rows-left-out",
                 "samples",
-                came=f"{len(rows)} rows of '{analyte}' left out ({reason}; subjects {subjects})",
+                came=f"{len(rows)} rows of '{analyte}' left out ({reason}; subjects {left})",
                 cure=f"keep = ['{reason}'] in fit.toml takes them in." if reason in REASONS else "",
             )
         )
     return findings
+
+
+def _cannot_be_built(error: CellKineticsError) -> Finding:
+    return finding(
+        "fit-cannot-be-built",
+        "fit",
+        file="fit.toml",
+        came="a fit that cannot be built",
+        cure=str(error).removeprefix("fit.toml: "),
+    )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg")
 MOST_LANES = 60  # of a swimmer plot, and profiles of exposure up to here
 FEW_PROFILES = 20
+MOST_TICKS = 300  # on a curve; more would smear it
 _AXES = {
     "efs": ("event-free", "days since infusion"),
     "os": ("alive", "days since infusion"),
@@ -87,11 +88,15 @@ def _curve(answer: Answer, found: Endpoints, label: str) -> "Drawing":
     from cellkinetics.plot.survival import survival_curves  # noqa: PLC0415
 
     what, axis = _AXES[answer.name]
+    curve = answer.more["curve"]
+    marks = "ticks: censored"
+    if (curve["censored"] > 0).sum() > MOST_TICKS:
+        curve, marks = curve.assign(censored=0), "censorings are not marked"
     if answer.name == "dor" and found.options.dor == "from_infusion":
         axis = "days since infusion"
     height = "incidence" if answer.name == "relapse" else "survival"
     return survival_curves(
-        {"all": answer.more["curve"]},
+        {"all": curve},
         at_risk={"all": answer.more["at_risk"]},
         height=height,
         title=f"{label}: {answer.title[:1].lower()}{answer.title[1:]}{_cut(found)}",
@@ -99,7 +104,7 @@ def _curve(answer: Answer, found: Endpoints, label: str) -> "Drawing":
         xlabel=axis,
         note=(
             f"band: pointwise {100 * LEVEL:g} % interval, {found.options.conf_type}; "
-            + ("death competes" if height == "incidence" else "ticks: censored")
+            + (f"death competes; {marks}" if height == "incidence" else marks)
         ),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from cellkinetics.errors import CellKineticsError, did_you_mean
 from cellkinetics.outcome.proportion import TARGET
 from cellkinetics.outcome.survival.intervals import ConfType
-from cellkinetics.outcome.survival.rules import DOR, EFS
+from cellkinetics.outcome.survival.rules import CENSORED_AT, DOR, EFS, CensorAt
 from cellkinetics.study.study import Study
 
 
@@ -22,14 +22,17 @@ class Options:
     """Options of the endpoints; None: what study.toml says.
 
     ``cutoff`` (day) is a data cut for every part; ``efs`` and ``dor`` name a rule; ``conf_type`` is
-    the scale of the Kaplan-Meier intervals; ``target`` is the rate with which response and MRD
-    rates are compared; ``bayes`` adds posteriors by NUTS, drawn with ``seed``.
+    the scale of the Kaplan-Meier intervals; ``censor_at`` names "transplant" or "other_therapy",
+    which then censor EFS, DOR, RFS and relapse (never OS or follow-up); ``target`` is the rate with
+    which response and MRD rates are compared; ``bayes`` adds posteriors by NUTS, drawn with
+    ``seed``.
     """
 
     cutoff: float | None = None
     efs: str | None = None
     dor: str | None = None
     conf_type: ConfType = "log-log"
+    censor_at: tuple[CensorAt, ...] = ()
     target: float = TARGET
     bayes: bool = False
     seed: int = 1
@@ -40,13 +43,20 @@ def resolved(study: Study, options: Options) -> Options:
 
     Raises
     ------
-    EndpointsError                an unknown rule or scale, a cut before day 0, a target that is no
-                                  rate, a rule that needs a landmark which the study does not have
+    EndpointsError                an unknown rule, scale or cause of censoring, a cut before day 0,
+                                  a target that is no rate, a rule that needs a landmark which the
+                                  study does not have
     """
     settings = study.settings
     efs = _known(options.efs or settings.endpoints.efs, EFS, "--efs")
     dor = _known(options.dor or settings.endpoints.dor, DOR, "--dor")
     _known(options.conf_type, get_args(ConfType), "--conf-type")
+    if isinstance(options.censor_at, str):
+        raise EndpointsError(
+            f"censor_at = {options.censor_at!r} is one text; wanted a tuple of them."
+        )
+    for name in options.censor_at:
+        _known(name, CENSORED_AT, "--censor-at")
     if efs in ("eln2022", "fda") and settings.response.landmark is None:
         raise EndpointsError(
             f"EFS by {efs} needs the day by which a remission counts, and study.toml has none. "
@@ -60,7 +70,8 @@ def resolved(study: Study, options: Options) -> Options:
         raise EndpointsError(
             f"--cutoff {options.cutoff:g}: wanted a day from the infusion (day 0) on."
         )
-    return replace(options, efs=efs, dor=dor)
+    censor_at = tuple(dict.fromkeys(options.censor_at))
+    return replace(options, efs=efs, dor=dor, censor_at=censor_at)
 
 
 def _known(name: str, known: Collection[str], option: str) -> str:

@@ -176,7 +176,7 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
         late=rows_after(study, cutoff),
         reported=against_reported(study, answers),
         exposure=found[0] if found else None,
-        lanes=None if responses is None else swimlanes(study, responses, relapses, cutoff),
+        lanes=_lanes(study, responses, relapses, cutoff),
         inputs=input_hashes(study.path),
         versions=versions(*packages),
     )
@@ -210,13 +210,30 @@ def _times(
 ) -> dict[str, Callable[[], Answer]]:
     """Each time to event, ready to be computed."""
     rules = {"efs": (event_free, chosen.efs), "dor": (duration_of_response, chosen.dor)}
+    # A transplant is no end of life or of follow-up: it can censor what is said of the disease.
+    censored = replace(options, censor_at=chosen.censor_at)
     out: dict[str, Callable[[], Answer]] = {
-        name: partial(function, study, rule, options=options)
+        name: partial(function, study, rule, options=censored)
         for name, (function, rule) in rules.items()
     }
-    for name in ("os", "rfs", "relapse", "follow_up"):
+    for name in ("rfs", "relapse"):
+        out[name] = partial(ENDPOINTS[name], study, options=censored)
+    for name in ("os", "follow_up"):
         out[name] = partial(ENDPOINTS[name], study, options=options)
     return out
+
+
+def _lanes(
+    study: Study,
+    responses: pd.DataFrame | None,
+    relapses: pd.DataFrame | None,
+    cutoff: float | None,
+) -> Swimlanes | None:
+    """Lay out a swimmer plot; None where the responses could not be read, as their answer says."""
+    try:
+        return swimlanes(study, responses, relapses, cutoff)
+    except CellKineticsError:
+        return None
 
 
 def _treated_only(study: Study) -> Study:

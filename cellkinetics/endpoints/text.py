@@ -90,6 +90,12 @@ def content(found: Endpoints) -> dict[str, Any]:
     }
 
 
+def censoring(options: Options) -> str:
+    """Say what censors EFS, DOR, RFS and relapse beside the end of follow-up; often nothing."""
+    names = " and ".join(name.replace("_", " ") for name in options.censor_at)
+    return f"; {names} censors EFS, DOR, RFS and relapse" if names else ""
+
+
 def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     """Rows of a table; a missing cell is None, an infinite number the text "inf" or "-inf"."""
     plain = table.astype(object).where(table.notna(), None)
@@ -109,8 +115,9 @@ def _settings(found: Endpoints) -> list[str]:
         "month is a twelfth of 365 days.",
         f"Data cut: {cut}. Horizon: day {found.study.settings.horizon:g}. "
         f"Landmark of remission: {'none' if landmark is None else f'day {landmark:g}'}.",
-        f"Rules: EFS {options.efs}, DOR {options.dor}. Kaplan-Meier intervals on the "
-        f"{options.conf_type} scale. Intervals are of level {100 * LEVEL:g} %, pointwise, "
+        f"Rules: EFS {options.efs}, DOR {options.dor}{censoring(options)}. "
+        f"Kaplan-Meier intervals on the {options.conf_type} scale. "
+        f"Intervals are of level {100 * LEVEL:g} %, pointwise, "
         "without correction for their number, unless a number says otherwise.",
         f"Target of response and MRD-negative rates: {options.target:g}.",
     ]

@@ -1,9 +1,7 @@
 """The result folder of the endpoints: whole, or not there."""
 
-import json
-import os
 import re
-import shutil
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +10,13 @@ from cellkinetics.cdisc import write_adtte, write_pp
 from cellkinetics.endpoints.options import EndpointsError
 from cellkinetics.endpoints.run import Endpoints
 from cellkinetics.endpoints.text import KIND, content, definitions
+from cellkinetics.exposure import folder as folders
 from cellkinetics.files import write_csv, write_json, write_text
 from cellkinetics.study.findings import Finding
 
 MARK = "endpoints.json"
 MOST_ROWS = 100_000  # of a table that nobody asked for
+_MAKER = folders.Maker(MARK, KIND, EndpointsError)
 ADTTE = ("efs", "os", "dor", "rfs")
 
 
@@ -43,33 +43,7 @@ def check_folder(folder: str | Path, *, overwrite: bool = False) -> Path:
     EndpointsError                  a file; a folder that holds what is not ours; an earlier result,
                                     unless ``overwrite``
     """
-    target = Path(folder).absolute()
-    if not os.path.lexists(target):
-        return target
-    if target.is_symlink() or not target.is_dir():
-        raise EndpointsError(
-            f"{folder} is a file or a link; the result needs a folder. Choose another --out."
-        )
-    if not any(target.iterdir()):
-        return target
-    ours = _written_before(target)
-    if ours is None:
-        raise EndpointsError(
-            f"{folder} holds something that is no result of cellkinetics endpoints (no {MARK}), so "
-            "it is not touched. Choose another --out."
-        )
-    if not overwrite:
-        raise EndpointsError(
-            f"{folder} holds an earlier result. Replace it with --overwrite, or choose another "
-            "--out."
-        )
-    strange = sorted({entry.name for entry in target.iterdir()} - ours)
-    if strange:
-        raise EndpointsError(
-            f"{folder} also holds {strange[0]}, which cellkinetics did not write, so it is not "
-            "replaced. Move that away, or choose another --out."
-        )
-    return target
+    return folders.check_folder(folder, _MAKER, overwrite=overwrite)
 
 
 def write_endpoints(
@@ -100,46 +74,8 @@ def write_endpoints(
     ------
     EndpointsError                  see :func:`check_folder`; or the disk refuses
     """
-    target = check_folder(folder, overwrite=overwrite)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        draft.mkdir(parents=True)
-        _fill(found, draft, figures=figures, xpt=xpt, all_tables=all_tables)
-        check_folder(target, overwrite=overwrite)  # it may have changed meanwhile
-        _put(draft, target)
-    except OSError as error:
-        raise EndpointsError(
-            f"{folder} cannot be written: {error.strerror or error}. Choose another --out."
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return sorted(target.iterdir())
-
-
-def _put(draft: Path, target: Path) -> None:
-    """Put the finished folder in its place; an earlier one stays until it is there."""
-    if not target.exists():
-        draft.rename(target)
-        return
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    target.rename(old)
-    try:
-        draft.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
-
-
-def _written_before(target: Path) -> set[str] | None:
-    """Names of the files that a result of ours says it wrote; None if it is none of ours."""
-    try:
-        said = json.loads((target / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(said, dict) or said.get("kind") != KIND:
-        return None
-    return {MARK, *map(str, said.get("files", []))}
+    fill = partial(_fill, found, figures=figures, xpt=xpt, all_tables=all_tables)
+    return folders.write_whole(folder, _MAKER, fill, overwrite=overwrite)
 
 
 def _fill(found: Endpoints, folder: Path, *, figures: bool, xpt: bool, all_tables: bool) -> None:

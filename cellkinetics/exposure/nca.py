@@ -28,6 +28,7 @@ from cellkinetics.exposure.select import (
     select_readings,
     treatment_start,
 )
+from cellkinetics.study.findings import counted
 from cellkinetics.study.study import Study
 
 _SAYS = {READ: "read", BELOW: "below", ABOVE: "above"}
@@ -112,9 +113,11 @@ def nca(
 
     Raises
     ------
-    SpecError                     an unknown analyte, metric, rule or treatment
+    SpecError                     an unknown analyte, metric, rule or treatment; a cut before day 0
     """
     chosen = make_rules(rules, changes)
+    if cutoff is not None and not 0 <= cutoff < np.inf:
+        raise SpecError(f"--cutoff {cutoff:g}: wanted a day from the infusion (day 0) on.")
     if (chosen.route == "infusion") != (0 < duration < np.inf):
         raise SpecError(
             f"route '{chosen.route}' with an infusion of {duration:g} days: an infusion needs a"
@@ -218,7 +221,9 @@ def _remarks(
     out = []
     for (analyte, reason), rows in left_out.groupby(["analyte", "reason"], sort=False):
         who = ", ".join(dict.fromkeys(rows["subject"]))
-        out.append(f"{len(rows)} readings of {analyte} left out: {reason} ({_short(who)}).")
+        out.append(
+            f"{counted(len(rows), 'reading')} of {analyte} left out: {reason} ({_short(who)})."
+        )
     repeated = used.duplicated([*KEYS, "time"], keep=False)
     if repeated.any():
         out.append(f"{int(repeated.sum())} readings share their time with another: averaged.")
@@ -232,8 +237,8 @@ def _remarks(
     beyond = int((used["time"] > study.settings.horizon).sum()) if cutoff is None else 0
     if beyond:
         out.append(
-            f"{beyond} readings lie after the study's horizon, day {study.settings.horizon:g},"
-            " and are used; a data cut leaves them out."
+            f"Used although after the study's horizon, day {study.settings.horizon:g}: "
+            f"{counted(beyond, 'reading')}; a data cut leaves them out."
         )
     heard = set(used["subject"])
     silent = [s for s in keys["subject"].unique() if s not in heard]

@@ -92,7 +92,7 @@ MEANING: dict[Note, tuple[str, str]] = {
     ),
     Note.FIRST_VALUE: (
         "not extrapolated",
-        "the first two readings do not fall: C0 is the first reading",
+        "the first two readings do not fall or one is 0: C0 is the first positive reading",
     ),
     Note.AT_FIRST_SAMPLE: (
         "at or before",

@@ -155,7 +155,11 @@ def _on_curve(
 
 
 def _start(curves: Curves, rules: Rules, on_curve: Bools, level: Floats) -> tuple[Floats, Ints]:
-    """Level at time 0 as Phoenix takes it: read there, back-extrapolated (bolus), else 0."""
+    """Level at time 0 as Phoenix takes it: read there, back-extrapolated (bolus), else 0.
+
+    For a bolus whose first two readings do not fall, or are not both positive, it is the first
+    positive reading.
+    """
     count, width = on_curve.shape
     row = np.arange(count)
     one = np.argmax(on_curve, axis=1)
@@ -170,7 +174,8 @@ def _start(curves: Curves, rules: Rules, on_curve: Bools, level: Floats) -> tupl
         back = y1 * (y1 / y2) ** (t1 / (t2 - t1))
     falls = rest.any(axis=1) & (y1 > y2) & (y2 > 0)
     notes[~falls & (t1 > 0)] = Note.FIRST_VALUE
-    return np.where((t1 == 0) | ~falls, y1, back), notes
+    positive = level[row, np.argmax(on_curve & (level > 0), axis=1)]
+    return np.where(t1 == 0, y1, np.where(falls, back, positive)), notes
 
 
 def _with_start(time: Floats, level: Floats, on_curve: Bools, c0: Floats) -> tuple[Floats, Floats]:

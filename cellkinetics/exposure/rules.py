@@ -174,8 +174,8 @@ def describe_rules(rules: Rules, *, time_unit: str = "day", duration: float = 0.
     start = {
         "extravascular": "extravascular: without a reading at time 0 the curve starts at 0 there",
         "bolus": "intravenous bolus: without a reading at time 0 the curve starts at C0, the"
-        " log-linear back-extrapolation of the first two readings (the first reading, where they"
-        " do not fall)",
+        " log-linear back-extrapolation of the first two readings (where they do not fall or one"
+        " is 0, the first positive reading)",
         "infusion": f"infusion of {duration:g} {time_unit}: without a reading at time 0 the curve"
         " starts at 0 there; MRT is less half the infusion",
     }[rules.route]

@@ -11,6 +11,8 @@ from cellkinetics.exposure.nca import NcaResult
 from cellkinetics.exposure.notes import NOT_ESTIMABLE
 from cellkinetics.exposure.registry import BY_NAME
 
+# Variance of logs beyond which exp is no number any more.
+_WIDEST = float(np.log(np.finfo(np.float64).max))
 CENSORED = "persistence"
 ALL = "all"
 
@@ -104,8 +106,10 @@ def summarise(result: NcaResult, *, by: str | Mapping[str, str] | None = None) -
     fits = table["metric"].map(lambda m: BY_NAME[m].geometric if m in BY_NAME else True)
     fits &= table["not_positive"] == 0
     table["geo_mean"] = np.exp(table["mean_log"]).where(fits)
-    table["geo_cv_pct"] = (100 * np.sqrt(np.expm1(table["sd_log"] ** 2))).where(fits)
-    table["note"] = ""
+    variance = table["sd_log"] ** 2
+    told = ~(variance > _WIDEST)  # a missing SD has a missing CV already
+    table["geo_cv_pct"] = (100 * np.sqrt(np.expm1(variance.where(told)))).where(fits)
+    table["note"] = np.where(told | ~fits, "", "geometric CV too large for a number")
     for i, row in table[table["metric"] == CENSORED].iterrows():
         km = persistence(result, row["analyte"], row["specimen"], groups == row["group"])
         table.loc[i, "median"] = km.median

@@ -119,7 +119,8 @@ def natural(joint: Joint, phi: Floats) -> Floats:
     """Individual parameters on their natural scales, same shape."""
     out = np.empty_like(phi)
     for j, q in enumerate(joint.population.typical):
-        out[..., j] = to_natural(phi[..., j], q.scale, q.lower, q.upper)
+        with np.errstate(over="ignore"):  # a proposal far out: a fraction of 0, an infinite rate
+            out[..., j] = to_natural(phi[..., j], q.scale, q.lower, q.upper)
     return out
 
 

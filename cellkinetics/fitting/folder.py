@@ -1,7 +1,6 @@
-"""The folder of a result: opened for a new one, read back."""
+"""A result, and how it is read back from its folder."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from cellkinetics.errors import FitError
-from cellkinetics.files import write_json
-from cellkinetics.fitting.provenance import changes
 
 
 @dataclass(frozen=True)
@@ -64,54 +61,21 @@ def load_fit(folder: str | Path) -> FitResult:
             if unfinished
             else f"{path} holds no result: it has no summary.json."
         )
-    return FitResult(
-        folder=path,
-        tree=xr.open_datatree(path / "posterior.zarr", engine="zarr", consolidated=False),
-        parameters=pd.read_csv(path / "parameters.csv"),
-        individuals=pd.read_csv(path / "individuals.csv", dtype={"subject": str}),
-        shrinkage=pd.read_csv(path / "shrinkage.csv"),
-        summary=json.loads((path / "summary.json").read_text(encoding="utf-8")),
-    )
-
-
-def is_quick(identity: dict[str, Any]) -> bool:
-    """Whether what identity.json describes is a quick answer."""
-    return identity.get("method") == "quick"
-
-
-def open_folder(target: Path, own: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
-    """Make the result folder, or refuse: nothing is overwritten or mixed in silence."""
-    identity_file = target / "identity.json"
-    if target.exists() and not target.is_dir():
-        raise FitError(f"{target} is a file; the result needs a folder. Choose another --out.")
-    if overwrite and target.exists():
-        if any(target.iterdir()) and not identity_file.is_file():
-            raise FitError(
-                f"{target} is not a result folder of cellkinetics (no identity.json), so it is not"
-                " overwritten. Choose another --out."
-            )
-        shutil.rmtree(target)
-    if target.exists() and any(target.iterdir()):
-        if not resume:
-            raise FitError(
-                f"{target} holds an earlier fit. Continue it with --resume, replace it with"
-                " --overwrite, or choose another --out."
-            )
-        if not identity_file.is_file():
-            raise FitError(f"{target} holds no fit that could be resumed (no identity.json).")
-        found = json.loads(identity_file.read_text(encoding="utf-8"))
-        if is_quick(found):
-            raise FitError(
-                f"{target} holds an approximate answer of --quick, which has no chains to continue."
-                " Sample the posterior with --overwrite in place of --resume, or choose another"
-                " --out."
-            )
-        different = changes(found, own)
-        if different:
-            raise FitError(
-                f"{target} cannot be resumed: what it was made from has changed.\n  "
-                + "\n  ".join(different)
-                + "\nUndo the change, or start anew with --overwrite."
-            )
-    target.mkdir(parents=True, exist_ok=True)
-    write_json(identity_file, own)
+    try:
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        if not isinstance(summary, dict):
+            raise ValueError("summary.json is not what a fit writes")
+        return FitResult(
+            folder=path,
+            tree=xr.open_datatree(path / "posterior.zarr", engine="zarr", consolidated=False),
+            parameters=pd.read_csv(path / "parameters.csv"),
+            # Labels are taken as they are: a subject may be called "null" or "007".
+            individuals=pd.read_csv(path / "individuals.csv", converters={"subject": str}),
+            shrinkage=pd.read_csv(path / "shrinkage.csv"),
+            summary=summary,
+        )
+    except (OSError, ValueError) as error:
+        raise FitError(
+            f"{path} holds a result that is not whole or was changed: {error}."
+            " Make it anew with --overwrite."
+        ) from error

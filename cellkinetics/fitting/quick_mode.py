@@ -283,6 +283,8 @@ def _covariance(levels: Levels, frozen: Frozen, z: Floats, scale: Floats) -> Flo
     ]
     forward, backward = np.reshape(slopes, (2, size, size))
     hessian = (backward - forward) / 0.04
+    if not np.isfinite(hessian).all():
+        raise np.linalg.LinAlgError("the Hessian is not finite")
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     covariance = (vectors / np.maximum(values, 0.01)) @ vectors.T
     return np.asarray(covariance * np.outer(scale, scale))

@@ -1,11 +1,9 @@
 """The result folder of a quick answer: like that of a sampled fit, and marked in every file."""
 
-import json
 import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +14,15 @@ from cellkinetics.files import write_csv, write_json, write_text
 from cellkinetics.fitting.compile import compile_model
 from cellkinetics.fitting.draws import take_draws
 from cellkinetics.fitting.figures import curve_figures
-from cellkinetics.fitting.folder import FitResult, is_quick
+from cellkinetics.fitting.folder import FitResult
+from cellkinetics.fitting.place import (
+    held,
+    is_quick,
+    is_taken,
+    put_in_place,
+    read_identity,
+    refuse_foreign,
+)
 from cellkinetics.fitting.provenance import identity
 from cellkinetics.fitting.quick import Approximation, approximate
 from cellkinetics.fitting.quick_levels import make_levels
@@ -59,12 +65,19 @@ def fit_quickly(
     QuickRefused                    the answer failed its checks; nothing is written
     FitError                        the folder is taken, or the model cannot be solved
     """
+    with held(target) as place:
+        _refuse_taken(place, overwrite=overwrite)
+        return _fit_quickly(joint, where, place, seed=seed, started=started)
+
+
+def _fit_quickly(
+    joint: Joint, where: Path, target: Path, *, seed: int | None, started: float | None
+) -> FitResult:
     started = time.perf_counter() if started is None else started
     own = {**identity(joint), "method": "quick"}
     if seed is not None:
         own["spec"]["seed"] = seed
     seed = int(own["spec"]["seed"])
-    _clear(target, overwrite=overwrite)
     timings = {"prepare": time.perf_counter() - started}
     clock = time.perf_counter()
     model = build_model(joint)
@@ -72,7 +85,14 @@ def fit_quickly(
     warm_up(levels)
     timings["compile"] = time.perf_counter() - clock
     clock = time.perf_counter()
-    answer = approximate(levels, seed)
+    try:
+        answer = approximate(levels, seed)
+    except np.linalg.LinAlgError as error:
+        raise QuickRefused(
+            "The quick answer is refused, and nothing is written. The density has no usable"
+            f" curvature at its mode ({error}): the priors may be very wide, or the data say"
+            " nothing of a parameter. Sample the posterior: run the same command without --quick."
+        ) from error
     timings["approximate"] = time.perf_counter() - clock
     if not all(check.passed for check in answer.checks):
         raise QuickRefused(_refusal(answer))
@@ -116,7 +136,7 @@ def fit_quickly(
         approximate=True,
     )
     write_json(folder / "summary.json", summary)
-    folder.replace(target)
+    put_in_place(folder, target)
     return FitResult(target, tree, parameters, individuals, shrinkage, summary)
 
 
@@ -128,15 +148,12 @@ def _refusal(answer: Approximation) -> str:
     )
 
 
-def _clear(target: Path, *, overwrite: bool) -> None:
-    """Make room for the result, or refuse: a sampled fit is never replaced by an approximation."""
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+def _refuse_taken(target: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that is taken: a sampled fit is never replaced by an approximation."""
+    if not is_taken(target):
         return
-    if not target.is_dir():
-        raise FitError(f"{target} is a file; the result needs a folder. Choose another --out.")
     file = target / "identity.json"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if not is_quick(found):
+    if not (file.is_file() and is_quick(read_identity(target))):
         what = "a sampled fit" if file.is_file() else "files that are no result of cellkinetics"
         raise FitError(
             f"{target} holds {what}, which --quick does not replace. Choose another --out."
@@ -146,7 +163,7 @@ def _clear(target: Path, *, overwrite: bool) -> None:
             f"{target} holds an earlier quick answer. Replace it with --overwrite, or choose"
             " another --out."
         )
-    shutil.rmtree(target)
+    refuse_foreign(target)
 
 
 def _tree(joint: Joint, answer: Approximation, seed: int) -> xr.DataTree:

@@ -15,6 +15,7 @@ from cellkinetics.fitting.draws import (
     replicate,
     take_draws,
 )
+from cellkinetics.fitting.place import put_in_place
 from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats
@@ -108,8 +109,7 @@ def _predictive(joint: Joint, draws: Draws, pred: Floats, rng: np.random.Generat
 def save_tree(tree: xr.DataTree, path: Path) -> None:
     """Write a DataTree as zarr, whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
-    for leftover in (temporary, path):
-        if leftover.exists():
-            shutil.rmtree(leftover)
+    if temporary.exists():
+        shutil.rmtree(temporary)
     tree.to_zarr(temporary, mode="w", consolidated=False)
-    temporary.replace(path)
+    put_in_place(temporary, path)

@@ -3,17 +3,19 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 
 from cellkinetics.catalogue import find_fit, find_study, load_model
-from cellkinetics.errors import FitError
+from cellkinetics.errors import FitError, StudyError
 from cellkinetics.files import write_csv, write_json, write_text
 from cellkinetics.fitting.diagnostics import diagnose
 from cellkinetics.fitting.figures import draw_figures, prior_curves
-from cellkinetics.fitting.folder import FitResult, load_fit, open_folder
+from cellkinetics.fitting.folder import FitResult, load_fit
+from cellkinetics.fitting.place import held, make_folder, open_folder
 from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.fitting.provenance import identity
 from cellkinetics.fitting.quick_result import fit_quickly
@@ -101,17 +103,47 @@ def fit(
     QuickRefused                    the quick answer failed its checks; nothing is written
     """
     started = time.perf_counter()
+    _refuse_together(resume=resume, overwrite=overwrite)
+    _refuse_numbers(seed=(seed, 0), cores=(cores, 1))
     if quick:
         _refuse_with_quick(resume=resume, record=record, cores=cores is not None)
         where, joint = prepare(fit_name, study=study)
         target = Path(out) if out is not None else Path("results") / f"{where.name}-quick"
         return fit_quickly(joint, where, target, overwrite=overwrite, seed=seed, started=started)
     where, joint = prepare(fit_name, study=study)
-    target = Path(out) if out is not None else Path("results") / where.name
+    if record and study is not None:
+        _refuse_other_study(joint, where)
     own = identity(joint)
     if seed is not None:
         own["spec"]["seed"] = seed
-    open_folder(target, own, resume=resume, overwrite=overwrite)
+    with held(Path(out) if out is not None else Path("results") / where.name) as target:
+        open_folder(target, own, resume=resume, overwrite=overwrite)
+        result = _sample_into(
+            target,
+            joint,
+            where,
+            own,
+            resume=resume,
+            cores=cores,
+            progress=progress,
+            started=started,
+        )
+    if record:
+        write_json(where / "summary.json", result.summary)
+    return result
+
+
+def _sample_into(
+    target: Path,
+    joint: Joint,
+    where: Path,
+    own: dict[str, Any],
+    *,
+    resume: bool,
+    cores: int | None,
+    progress: bool,
+    started: float,
+) -> FitResult:
     timings = {"prepare": time.perf_counter() - started}
 
     sampler = joint.spec.sampler
@@ -159,9 +191,37 @@ def fit(
     )
     # Last: its presence says that the result is whole.
     write_json(target / "summary.json", summary)
-    if record:
-        write_json(where / "summary.json", summary)
     return FitResult(target, tree, parameters, individuals, shrinkage, summary)
+
+
+def _refuse_together(*, resume: bool, overwrite: bool) -> None:
+    if resume and overwrite:
+        raise FitError(
+            "--resume continues an earlier run and --overwrite throws it away. Leave one of them"
+            " out."
+        )
+
+
+def _refuse_numbers(**given: tuple[int | None, int]) -> None:
+    for name, (value, least) in given.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise FitError(f"{name} is {value!r}; wanted a whole number, {least} or more.")
+
+
+def _refuse_other_study(joint: Joint, where: Path) -> None:
+    """Refuse to record beside fit.toml what was found in another study than it names."""
+    named = joint.spec.study
+    try:
+        wanted = read_study(find_study(named, near=where), **joint.spec.nonmem_options()).name
+    except StudyError:  # its data are not here: the name has to do
+        wanted = Path(named).name
+    if joint.study.name != wanted:
+        raise FitError(
+            f"--record keeps summary.json beside the fit.toml of study '{wanted}'; --study gave"
+            f" '{joint.study.name}'. Leave --record out, or make a fit of its own for that study."
+        )
 
 
 def _refuse_with_quick(**given: bool) -> None:
@@ -214,9 +274,9 @@ def priors(
     -------
     PriorView                       its files are priors.csv and figures of the prior's curves
     """
+    _refuse_numbers(draws=(draws, 1), seed=(seed, 0))
     where, joint = prepare(fit_name, study=study)
-    target = Path(out) if out is not None else Path("results") / f"{where.name}-priors"
-    target.mkdir(parents=True, exist_ok=True)
+    target = make_folder(out if out is not None else Path("results") / f"{where.name}-priors")
     group = prior_draws(joint, draws, np.random.default_rng(seed))
     table = prior_table(joint, group)
     write_csv(target / "priors.csv", table)

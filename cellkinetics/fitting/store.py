@@ -118,19 +118,54 @@ def owned(folder: Path) -> Iterator[None]:
     FitError                        another process samples into the folder
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with locked(folder / "lock", folder):
+        yield
+
+
+@contextmanager
+def locked(path: Path, folder: Path) -> Iterator[None]:
+    """Hold ``folder`` by a lock on the file ``path``, which is removed afterwards.
+
+    Raises
+    ------
+    FitError                        another process holds it
+    """
+    handle = _lock(path, folder)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = path.read_text(encoding="utf-8").strip() or "another process"
-            raise FitError(
-                f"{folder} is in use: {owner} is sampling into it."
-                " Wait for it, stop it, or choose another folder."
-            ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
     finally:
+        path.unlink(missing_ok=True)  # while it is held: see _lock
+        os.close(handle)
+
+
+def _lock(path: Path, folder: Path) -> int:
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise FitError(
+                f"Nothing can be written at {folder} ({error.strerror}). Choose another --out."
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A lock on a file that its last owner has removed in the meantime holds nothing.
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except BlockingIOError:
+            owner = os.pread(handle, 200, 0).decode().strip() or "another process"
+            os.close(handle)
+            raise FitError(
+                f"{folder} is in use: {owner} is sampling into it."
+                " Wait for it, stop it, or choose another folder."
+            ) from None
+        except FileNotFoundError:
+            pass  # removed between the two looks: once more
+        except OSError as error:
+            os.close(handle)
+            raise FitError(
+                f"{folder} cannot be held against other processes ({error.strerror}): its file"
+                " system has no locks. Choose another --out."
+            ) from error
         os.close(handle)

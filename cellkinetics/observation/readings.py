@@ -11,11 +11,12 @@ from cellkinetics.errors import SpecError, did_you_mean
 from cellkinetics.kernel.layout import Floats, Ints, Rows, ragged_start
 from cellkinetics.observation.link import LinkChoice, choose_link
 from cellkinetics.spec import AnalyteSpec, ErrorPrior, FitSpec
-from cellkinetics.study.exclusions import exclusions
+from cellkinetics.study.exclusions import REASONS, exclusions
 from cellkinetics.study.limits import classify, method_note
 from cellkinetics.study.study import Study
 
 FAMILY = {"lognormal": LOGNORMAL, "student_t": STUDENT_T, "combined": COMBINED}
+OTHER_SPECIMEN = "other specimen"
 ERROR_DEFAULT = ErrorPrior(median=0.5, log_sd=0.5)
 
 
@@ -131,7 +132,9 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
     for position, (name, chosen) in enumerate(spec.analytes.items()):
         samples = study.samples[study.samples["analyte"] == name]
         if chosen.specimen is not None:
-            samples = samples[samples["specimen"] == chosen.specimen]
+            other = _other_specimen(samples, name, chosen.specimen)
+            left.append(samples[other].assign(reason=OTHER_SPECIMEN))
+            samples = samples[~other]
         reason = out_of.reindex(samples.index)
         left.append(samples[reason.notna()].assign(reason=reason[reason.notna()]))
         samples = samples[reason.isna()]
@@ -187,11 +190,9 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
                 _nu=chosen.nu,
             )
         )
-    table = pd.concat(parts)
+    table, left_out = pd.concat(parts), pd.concat(left).sort_values("line")
     if table.empty:
-        raise SpecError(
-            "No sample is left for the likelihood; run 'cellkinetics check' on the fit."
-        )
+        raise SpecError(_nothing_left(left_out))
     order = [str(s) for s in study.subjects["subject"]]
     position_of = {s: i for i, s in enumerate(s for s in order if s in set(table["subject"]))}
     table["_subject"] = [position_of[s] for s in table["subject"]]
@@ -218,9 +219,30 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
         offset=table["_offset"].to_numpy(dtype=np.float64),
         pred_is_log=table["_log"].to_numpy(dtype=bool),
         table=table.loc[:, [c for c in table if not str(c).startswith("_")]].reset_index(drop=True),
-        left_out=pd.concat(left).sort_values("line"),
+        left_out=left_out,
         unused={str(a): int(n) for a, n in present.items() if str(a) not in spec.analytes},
     )
+
+
+def _other_specimen(samples: pd.DataFrame, name: str, wanted: str) -> pd.Series:
+    """Which samples are not of the wanted specimen; a row that names none is not."""
+    known = [str(s) for s in samples["specimen"].dropna().unique()]
+    if wanted not in known:
+        raise SpecError(
+            f"fit.toml: analytes.{name}.specimen = '{wanted}', but no sample of '{name}' is of"
+            f" that specimen. {did_you_mean(wanted, known)}"
+        )
+    return samples["specimen"] != wanted
+
+
+def _nothing_left(left_out: pd.DataFrame) -> str:
+    """Say why no sample is in the likelihood: every reason with its rows, and the cure."""
+    groups = left_out.groupby(["analyte", "reason"], sort=False)
+    why = "; ".join(f"{len(rows)} of '{analyte}': {reason}" for (analyte, reason), rows in groups)
+    reasons = [reason for reason in left_out["reason"].unique() if reason in REASONS]
+    keep = ", ".join(f"'{reason}'" for reason in reasons)
+    cure = f" keep = [{keep}] in fit.toml takes those rows in." if reasons else ""
+    return f"fit.toml: no sample is left for the likelihood. Left out: {why}.{cure}"
 
 
 def _observable(model: Model, name: str, chosen: AnalyteSpec) -> str:

@@ -18,7 +18,7 @@ from cellkinetics.outcome.proportion import TARGET, BetaPrior, beta_prior, rate
 from cellkinetics.outcome.relapse import DEFINITION as RELAPSE_DEFINITION
 from cellkinetics.outcome.relapse import relapse_and_progression
 from cellkinetics.outcome.response import COUNT_DAYS, Prefer, assessed
-from cellkinetics.outcome.treated import treated, untreated_note, why_not_used
+from cellkinetics.outcome.treated import treated, unfinished, untreated_note, why_not_used
 from cellkinetics.study.study import Study
 
 # A rate counts subjects who had any such response in the window. ORR leaves MLFS out, so a subject
@@ -69,6 +69,11 @@ def response(
     rows["not_used"] = why_not_used(study, rows, cutoff=cutoff, count_after=count_after)
     rows.loc[rows["not_used"].isna() & rows["response"].isna(), "not_used"] = "no response"
     windows = _windows(study)
+    late = {
+        name: unfinished(study, end, cutoff)
+        for name, (_, end) in windows.items()
+        if name != "overall"
+    }
     subjects = _subjects(study, rows, windows)
     relapses = relapse_and_progression(study, rule.name, rows)
     used = rows[rows["not_used"].isna()]
@@ -84,7 +89,7 @@ def response(
         title=f"Response, {rule.title}",
         definition=_definition(study, rule.title, prefer, count_after, prior, windows),
         subjects=subjects,
-        numbers=numbers(_numbers(subjects, used, windows, level, prior, target)),
+        numbers=numbers(_numbers(subjects, used, windows, late, level, prior, target)),
         more={
             "assessments": rows,
             "disagreements": wrong.reset_index(drop=True),
@@ -177,6 +182,7 @@ def _numbers(
     subjects: pd.DataFrame,
     used: pd.DataFrame,
     windows: dict[str, tuple[float, float]],
+    late: dict[str, str],
     level: float,
     prior: str | BetaPrior,
     target: float,
@@ -199,6 +205,7 @@ def _numbers(
                     prior=prior,
                     target=target,
                     note=f"{days}; denominator: {of}",
+                    unknown=late.get(name, ""),
                 )
     for kind in _ALONE:
         count = int((subjects["best_response"] == kind).sum())
@@ -244,7 +251,8 @@ def _definition(
             + "; ".join(f"{k} = {' or '.join(v)}" for k, v in RATES.items())
             + ". Denominators: all treated, and evaluated (with a response other than NE in the "
             "window).",
-            f"Windows (both ends count, day 0 does not): {spans}. {until}",
+            f"Windows (both ends count, day 0 does not): {spans}. A window that ends after the "
+            f"data cut has no rate; overall is up to the cut. {until}",
             "Where a missing finding leaves several responses possible, the least of them counts "
             f"and the reason names what is missing. Counts may be {COUNT_DAYS:g} days from the "
             "marrow (assumption). Of several responses given on one day the least counts.",

@@ -11,7 +11,7 @@ from cellkinetics.outcome.eln import REMISSION
 from cellkinetics.outcome.mrd import NEGATIVE, NOT_EVALUABLE, POSITIVE, mrd_samples
 from cellkinetics.outcome.proportion import TARGET, BetaPrior, beta_prior, rate
 from cellkinetics.outcome.response import assessed
-from cellkinetics.outcome.treated import treated, untreated_note, why_not_used
+from cellkinetics.outcome.treated import treated, unfinished, untreated_note, why_not_used
 from cellkinetics.study.study import Study
 
 
@@ -69,7 +69,12 @@ def mrd(
             inside,
             "" if name == "overall" else f", {name}",
             f"day {window[0]:g} to {window[1]:g}",
-            {"level": level, "prior": prior, "target": target},
+            {
+                "level": level,
+                "prior": prior,
+                "target": target,
+                "unknown": "" if name == "overall" else unfinished(study, window[1], cutoff),
+            },
         )
     limit = settings.mrd.cutoff_pct if cutoff_pct is None else cutoff_pct
     notes = list(untreated_note(study))
@@ -213,7 +218,8 @@ def _definition(
             "MRD-negative CR/CRh/CRi needs such a response on the same day. Denominators: "
             "evaluated (at least one positive or negative sample in the window), and all treated "
             "(no evaluable sample counts as not negative).",
-            f"Window: after day 0 to day {study.settings.horizon:g}, and the study's own windows."
+            f"Window: after day 0 to day {study.settings.horizon:g}, and the study's own windows "
+            "(one that ends after the data cut has no rate)."
             + (f" Samples after {after} are listed and not used." if after else ""),
             f"Intervals: Clopper-Pearson; Jeffreys (0 at no event, 1 at all events); posterior "
             f"under the prior {beta_prior(prior)}.",

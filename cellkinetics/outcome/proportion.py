@@ -151,6 +151,7 @@ def rate(
     prior: str | BetaPrior = "uniform",
     target: float | None = None,
     note: str = "",
+    unknown: str = "",
 ) -> list[dict[str, Any]]:
     """Rows of ``Answer.numbers`` for one rate.
 
@@ -159,15 +160,17 @@ def rate(
     quantity : str                what it is a rate of
     x, n : int                    events among subjects; n = 0 gives one row without an estimate
     target : float, optional      adds the probability that the rate exceeds it
+    unknown : str                 why nothing is known yet: one row without an estimate
 
     Returns
     -------
     list of dict                  Clopper-Pearson, Jeffreys, posterior and, with a target, P(rate >
                                   target)
     """
-    if n == 0:
+    if n == 0 or unknown:
         why = f"{note}; " if note else ""
-        return [number(quantity, NAN, n=0, events=0, method="rate", note=f"{why}no subject")]
+        text = f"{why}{unknown or 'no subject'}"
+        return [number(quantity, NAN, n=0, events=0, method="rate", note=text)]
     shared: dict[str, Any] = {"n": n, "events": x, "note": note}
     mean, low, high = posterior(x, n, prior, level)
     bayes = f"Beta posterior, prior {beta_prior(prior)}"

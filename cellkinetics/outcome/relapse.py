@@ -6,6 +6,7 @@ Relapse: the European LeukemiaNet's definition. Progression: ELN 2017 (Blood 201
 whose rows on progressive disease could not be read at the source: they are an assumption here.
 """
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ marrows over 90 days or more, either without neutrophils that doubled to above 0
 platelets that doubled to above 50 (10^9/L); or blasts in blood (white cells x %) more than 50 %
 over baseline and above 25 x 10^9/L; or extramedullary disease that was not there at baseline.
 The derived day is that of the assessment. Where events.csv gives the event, its day is used and a
-difference is listed; loss of MLFS or PR alone is neither."""
+difference is listed; but a response NR or PR after a remission and before the relapse of events.csv
+dates the relapse, so that a later data cut cannot move it. Loss of MLFS or PR alone is neither."""
 
 COLUMNS = (
     "subject",
@@ -57,7 +59,8 @@ def relapse_and_progression(
     -------
     DataFrame, a row for every subject and event that is given or derived:
         subject, event            "relapse" or "progression"
-        time                      day used: as given, else derived
+        time                      day used: as given, else derived; of a relapse, the first
+                                  NR or PR after the remission where that is earlier
         source                    "given" or "derived"
         given_time, derived_time  NaN where there is none
         disagreement              only one of the two, or on different days
@@ -68,6 +71,7 @@ def relapse_and_progression(
         responses = assessed(study, criteria)
     remitted = responses[responses["response"].isin(REMISSION) & (responses["time"] > 0)]
     first_remission = remitted.groupby("subject")["time"].min().to_dict()
+    lost = _lost(responses, first_remission)
     by_subject: dict[str, list[Day]] = {}
     for day in days(study):
         by_subject.setdefault(day.subject, []).append(day)
@@ -87,7 +91,13 @@ def relapse_and_progression(
             "progression": _progression(own, remission, white),
         }
         for event, derived in found.items():
-            row = _compare(subject, event, given.get((subject, event)), derived, own)
+            row: dict[str, Any] | None
+            stated = given.get((subject, event))
+            earlier = lost.get(subject) if event == "relapse" else None
+            if stated and earlier and earlier[0] < stated[0]:
+                row = _before_given(subject, stated, earlier, derived)
+            else:
+                row = _compare(subject, event, stated, derived, own)
             if row is not None:
                 rows.append(row)
     out = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -96,6 +106,40 @@ def relapse_and_progression(
 
 
 type _Found = tuple[float, str, int] | None  # day, why, line
+
+
+def _lost(
+    responses: pd.DataFrame, first_remission: dict[Hashable, Any]
+) -> dict[str, tuple[float, str, int]]:
+    """First NR or PR after each subject's remission."""
+    start = responses["subject"].map(first_remission)
+    rows = responses[(responses["time"] > start) & responses["response"].isin(("NR", "PR"))]
+    rows = rows.sort_values("time", kind="stable").drop_duplicates("subject")
+    return {
+        subject: (float(time), f"{seen} after the remission of day {began:g}", int(line))
+        for subject, time, seen, began, line in zip(
+            rows["subject"], rows["time"], rows["response"], start[rows.index], rows["line"],
+            strict=True,
+        )
+    }  # fmt: skip
+
+
+def _before_given(
+    subject: str, given: tuple[float, int], lost: tuple[float, str, int], derived: _Found
+) -> dict[str, Any]:
+    """The row of a relapse that the responses show before events.csv does."""
+    time, why, line = lost if derived is None or lost[0] <= derived[0] else derived
+    return {
+        "subject": subject,
+        "event": "relapse",
+        "time": time,
+        "source": "derived",
+        "given_time": given[0],
+        "derived_time": time,
+        "disagreement": True,
+        "reason": f"{why}; events.csv has it on day {given[0]:g}: the earlier day counts",
+        "line": line,
+    }
 
 
 def _relapse(own: list[Day], remission: float) -> _Found:

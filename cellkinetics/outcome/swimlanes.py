@@ -70,15 +70,13 @@ def swimlanes(
 def _bars(study: Study, last: pd.Series) -> pd.DataFrame:
     events = study.events
     died = events[events["event"] == "death"].groupby("subject")["time"].min()
-    stopped = events[events["event"].isin(["withdrawal", "last_contact"])]
     left = events[events["event"] == "withdrawal"].groupby("subject")["time"].min()
     seen = pd.concat([study.table(name)[["subject", "time"]] for name in _DATED])
     latest = seen.groupby("subject")["time"].max()
-    contact = stopped.groupby("subject")["time"].max()
     rows = []
     for subject in treated(study):
-        known = contact.get(subject, latest.get(subject, 0.0))
-        end = float(died.get(subject, max(known, 0.0)))
+        # As in overall survival: the last day on which anything is known of a subject.
+        end = float(died.get(subject, max(latest.get(subject, 0.0), 0.0)))
         cut = float(last[subject])
         gone = min(died.get(subject, np.inf), left.get(subject, np.inf)) <= cut
         rows.append({"subject": subject, "end": min(end, cut), "ongoing": not gone})

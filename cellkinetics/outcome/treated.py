@@ -62,6 +62,19 @@ def last_days(study: Study, cutoff: float | None = None) -> pd.Series:
     return latest.astype(np.float64)
 
 
+def unfinished(study: Study, end: float, cutoff: float | None = None) -> str:
+    """Say that a window ends after everybody's data cut; empty if somebody's reaches its end.
+
+    Parameters
+    ----------
+    end : float, day              last day of the window
+    cutoff : float, day           a data cut for everyone; a subject's own ``data_cut`` holds too
+    """
+    own = study.subjects.loc[study.subjects["subject"].isin(treated(study)), "data_cut"]
+    last = own.fillna(np.inf).clip(upper=np.inf if cutoff is None else cutoff).max()
+    return f"window ends after the cut (day {last:g})" if last < end else ""
+
+
 def later_therapy(study: Study) -> pd.DataFrame:
     """First day of each kind of therapy after the infusion.
 

@@ -93,7 +93,9 @@ def spaghetti(readings: pd.DataFrame, *, units: dict[str, str], title: str = "")
     Figure
     """
     analytes = list(dict.fromkeys(readings["analyte"]))
-    figure, axes = panels(len(analytes), columns=min(4, len(analytes)), width=3.1, height=2.4)
+    columns = min(4, len(analytes))
+    width = max(3.1, 8.4 / columns)  # the title and the legend need their room
+    figure, axes = panels(len(analytes), columns=columns, width=width, height=2.4)
     subjects = list(dict.fromkeys(readings["subject"]))
     few = len(subjects) <= len(COLOURS)
     colour = dict(zip(subjects, COLOURS if few else [INK] * len(subjects), strict=False))

@@ -29,7 +29,9 @@ def profiles(
     -------
     Figure
     """
-    figure, axes = panels(len(subjects), columns=min(5, max(3, len(subjects))), sharey=True)
+    columns = min(5, len(subjects))
+    width = max(3.0, 8.4 / columns)  # the title and the legend need their room
+    figure, axes = panels(len(subjects), columns=columns, width=width, sharey=True)
     end = float(readings["time"].max())
     for axis, subject in zip(axes, subjects, strict=True):
         own = readings[readings["subject"] == subject].sort_values("time")

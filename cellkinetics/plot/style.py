@@ -8,6 +8,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 type Drawing = Figure
 """What the functions of this package return; for others to name without loading matplotlib."""
@@ -53,6 +55,7 @@ def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
     """Write a figure whole or not at all; it is laid out once, for the first file."""
     temporary = path.with_name(f".{path.name}.tmp")
     kind = path.suffix.removeprefix(".")
+    _take_as_written(figure)
     with rc_context(_WRITING):
         figure.savefig(
             temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None
@@ -60,3 +63,21 @@ def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
     figure.set_layout_engine("none")
     temporary.replace(path)
     return path
+
+
+def _take_as_written(figure: Figure) -> None:
+    """Draw names as they are: a "$" in a subject's id or a study's name begins no formula.
+
+    Numbers that matplotlib itself puts on a logarithmic axis stay formulas.
+    """
+    numbers = {
+        id(label)
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if not isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        for label in (tick.label1, tick.label2)
+    }
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and id(text) not in numbers:
+            text.set_parse_math(False)

@@ -10,6 +10,8 @@ from rich.table import Table
 
 type Row = Mapping[Any, Any]  # of ``Answer.numbers``
 
+PERCENT = 100
+_LEAST_PERCENT = 0.01
 INFINITE = (float("inf"), float("-inf"))
 
 
@@ -34,10 +36,12 @@ def make_table(*names: str, left: tuple[int, ...] = (0,)) -> Table:
 
 
 def number(value: Any, scale: float = 1) -> str:
-    """Three significant digits; "-" where there is none."""
+    """Three significant digits; "-" where there is none; per cent (``scale`` 100) from 0.01 on."""
     if value is None or pd.isna(value):
         return "-"
     value = scale * value
+    if scale == PERCENT and 0 < value < _LEAST_PERCENT:
+        return f"< {_LEAST_PERCENT:g}"
     if value in INFINITE:
         return "not reached"
     return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.2e}"

@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cellkinetics.endpoints.text import content
+from cellkinetics.endpoints.text import censoring, content
 from cellkinetics.files import json_text
 from cellkinetics.outcome.answer import LEVEL
 from cellkinetics.show import endpoint_tables as tables
 from cellkinetics.show.cells import aside, interval, make_table, number, say
 from cellkinetics.show.console import open_console
+from cellkinetics.study.findings import counted
 
 if TYPE_CHECKING:
     from cellkinetics.endpoints import Endpoints
@@ -62,13 +63,14 @@ def _head(console: Console, found: "Endpoints") -> None:
     cut = "none" if options.cutoff is None else f"day {options.cutoff:g}"
     say(
         console,
-        f"{len(found.subjects)} treated subjects. Median follow-up, days: "
+        f"{counted(len(found.subjects), 'treated subject')}. Median follow-up, days: "
         f"{how if follow['n'] else 'not known'}. Data cut: {cut}; horizon: day "
         f"{study.settings.horizon:g}.",
     )
     say(
         console,
-        f"Rules: EFS {options.efs}, DOR {options.dor}, {study.settings.response.criteria}. "
+        f"Rules: EFS {options.efs}, DOR {options.dor}, {study.settings.response.criteria}"
+        f"{censoring(options)}. "
         f"Intervals in brackets: {100 * LEVEL:g} %, pointwise. Day 0 is the infusion.",
     )
 
@@ -108,18 +110,22 @@ def _foot(console: Console, found: "Endpoints", files: list[Path]) -> None:
         for note in answer.notes:
             say(console, escape(_shortened(f"{name}: {note}")))
     if len(found.late):
-        say(console, f"{len(found.late)} rows after the data cut, not used: after_the_cut.csv.")
+        say(
+            console,
+            f"{counted(len(found.late), 'row')} after the data cut, not used: after_the_cut.csv.",
+        )
     if len(found.reported):
         differ = int((~found.reported["agrees"].astype(bool)).sum())
         say(
             console,
-            f"{len(found.reported)} times to events are stated by the study's own ADTTE; {differ} "
-            "differ from ours: reported.csv.",
+            f"Times to events stated by the study's own ADTTE: {len(found.reported)}; different "
+            f"from ours: {differ} (reported.csv).",
         )
     if found.warnings:
         say(
             console,
-            f"{len(found.warnings)} warnings about the tables: cellkinetics check lists them.",
+            f"{counted(len(found.warnings), 'warning')} about the tables: "
+            "cellkinetics check lists them.",
         )
     for check in found.checks:
         if not check.passed:
@@ -129,8 +135,8 @@ def _foot(console: Console, found: "Endpoints", files: list[Path]) -> None:
     if files:
         say(
             console,
-            f"{len(files)} files in {escape(str(files[0].parent))} (definitions.txt: the rules; "
-            "endpoints.json: all numbers)",
+            f"{counted(len(files), 'file')} in {escape(str(files[0].parent))} "
+            "(definitions.txt: the rules; endpoints.json: all numbers)",
         )
 
 

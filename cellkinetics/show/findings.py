@@ -5,6 +5,7 @@ from rich.markup import escape
 
 from cellkinetics.show.console import open_console
 from cellkinetics.study import Finding, findings_to_json
+from cellkinetics.study.findings import counted
 
 _COLOUR = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -22,7 +23,8 @@ def print_findings(findings: list[Finding], *, as_json: bool) -> None:
             soft_wrap=True,
         )
     counts = ", ".join(
-        f"{sum(f.severity == kind for f in findings)} {kind}{'' if kind == 'info' else 's'}"
+        f"{number} {kind}" if kind == "info" else counted(number, kind)
         for kind in _COLOUR
+        for number in (sum(f.severity == kind for f in findings),)
     )
     console.print(counts)

@@ -1,12 +1,13 @@
 """What a fit believes before and after it has seen the data, on the terminal."""
 
-import json
 from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
+from cellkinetics.files import json_text
 from cellkinetics.show.console import open_console, print_table
+from cellkinetics.study.findings import counted
 
 if TYPE_CHECKING:
     from cellkinetics.fitting.run import FitResult, PriorView
@@ -19,7 +20,7 @@ def print_priors(view: "PriorView", *, as_json: bool) -> None:
             "parameters": view.parameters.to_dict("records"),
             "figures": [str(f) for f in view.figures],
         }
-        typer.echo(json.dumps(content, ensure_ascii=False))
+        typer.echo(json_text(content))
         return
     console = open_console()
     console.print(f"[bold]{escape(view.name)}[/]: the prior, before any data")
@@ -32,18 +33,14 @@ def print_priors(view: "PriorView", *, as_json: bool) -> None:
 def print_result(result: "FitResult", *, as_json: bool) -> None:
     """Print what a fit found, whether its checks passed, and where the files are."""
     if as_json:
-        typer.echo(
-            json.dumps(
-                {"folder": str(result.folder), **result.summary}, ensure_ascii=False, default=str
-            )
-        )
+        typer.echo(json_text({"folder": str(result.folder), **result.summary}))
         return
     console, summary = open_console(), result.summary
     simulated = " [yellow](SIMULATED data)[/]" if summary["simulated"] else ""
     console.print(
         f"\n[bold]{escape(summary['study'])}[/]{simulated}"
         f" with [bold]{escape(summary['model'])}[/],"
-        f" {summary['subjects']} subjects"
+        f" {counted(summary['subjects'], 'subject')}"
     )
     if result.approximate:
         console.print(

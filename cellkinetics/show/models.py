@@ -1,6 +1,5 @@
 """The catalogue and a model's card, on the terminal."""
 
-import json
 from dataclasses import asdict
 
 import typer
@@ -10,6 +9,7 @@ from rich.table import Table
 from cellkinetics.card import equations, parameter_rows
 from cellkinetics.catalogue import load_model, model_names
 from cellkinetics.declare import Observable, State
+from cellkinetics.files import json_text
 from cellkinetics.published import reproduce
 from cellkinetics.show.console import open_console
 
@@ -19,7 +19,7 @@ def print_models(*, as_json: bool) -> None:
     found = [load_model(name) for name in model_names()]
     if as_json:
         typer.echo(
-            json.dumps([{"name": m.name, "title": m.title, "source": m.source} for m in found])
+            json_text([{"name": m.name, "title": m.title, "source": m.source} for m in found])
         )
         return
     table = Table("model", "what it is", "population", box=None, pad_edge=False)
@@ -39,11 +39,18 @@ def print_card(name: str, *, as_json: bool) -> None:
             "purpose": model.purpose,
             "population": model.population,
             "source": model.source,
+            "identifiability": model.identifiability,
+            "deviations": model.deviations,
+            "states": [asdict(q) for q in model.states],
+            "observables": [asdict(q) for q in model.observables],
+            "inputs": [asdict(q) for q in model.inputs],
             "equations": [{"section": s, "left": a, "right": b} for s, a, b in lines],
             "parameters": parameters,
+            "covariates": [{"name": q.name, **asdict(q)} for q in model.covariates],
+            "residuals": [asdict(q) for q in model.residuals],
             "published": [asdict(entry) for entry in reproduce(model)],
         }
-        typer.echo(json.dumps(content, ensure_ascii=False))
+        typer.echo(json_text(content))
         return
     console = open_console()
     console.print(f"[bold]{escape(model.name)}[/]  {escape(model.title)}")

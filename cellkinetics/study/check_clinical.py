@@ -10,6 +10,8 @@ from cellkinetics.study.study import Study
 
 _ONCE = ("death", "last_contact", "withdrawal")
 _REMISSION = ("CR", "CRh", "CRi")
+_RESPONSES = (*_REMISSION, "PR")
+_DISEASE = ("treatment_failure", "progression", "relapse")
 _FEW_BLASTS = (*_REMISSION, "MLFS")
 
 # ELN 2022, Table 8: response -> least neutrophils and platelets (10^9/L).
@@ -68,12 +70,32 @@ def _events(study: Study) -> Iterator[Finding]:
             "relapse-without-response",
             "events",
             events,
-            (events["event"] == "relapse") & ~(first < events["time"]),
+            (events["event"] == "relapse") & ~(first <= events["time"]),
             column="event",
             came="relapse on day {time:g} with no CR, CRh or CRi before it",
             wanted="a remission to relapse from",
             cure="It is a progression if there was none; else add the assessment.",
         )
+        yield from _on_day_of_response(study)
+
+
+def _on_day_of_response(study: Study) -> Iterator[Finding]:
+    """Find disease on the very day of the first response, or of the first remission."""
+    events, rows = study.events, study.assessments[study.assessments["time"] > 0]
+    tied = pd.Series(False, index=events.index)
+    for kinds in (_RESPONSES, _REMISSION):
+        first = rows[rows["response"].isin(kinds)].groupby("subject")["time"].min()
+        tied |= events["subject"].map(first).astype(float) == events["time"]
+    yield from at_rows(
+        "disease-on-day-of-response",
+        "events",
+        events,
+        tied & events["event"].isin(_DISEASE),
+        column="time",
+        came="{event} on day {time:g}, the very day of the first response or remission",
+        wanted="disease before a response or after it",
+        cure="Correct one of the two days; as they stand it ends the response on that day.",
+    )
 
 
 def _responses(study: Study) -> Iterator[Finding]:

@@ -16,6 +16,9 @@ CELLS_PER_UG = 1 / 6.6e-6
 
 COPIES = "copies/ug"
 
+# No assay reads more in any unit that is in use; its square, times a time, is still a number.
+_LARGEST = 1e15
+
 # What the finding of a line of the decision table says: came, wanted, cure; and its column.
 _SENTENCES: dict[str, tuple[str, str, str, str]] = {
     "cens-not-allowed": (
@@ -116,6 +119,7 @@ def check_samples(study: Study) -> Iterator[Finding]:
         yield finding("no-samples", "samples", came="no sample", cure="There is nothing to fit.")
         return
     yield from _readings(study)
+    yield from _too_large(samples)
     yield from _repeated(samples)
     yield from _above_vcn(study)
     yield from _substituted(samples)
@@ -142,6 +146,22 @@ def _readings(study: Study) -> Iterator[Finding]:
                 wanted=wanted,
                 cure=cure,
             )
+
+
+def _too_large(samples: pd.DataFrame) -> Iterator[Finding]:
+    """Find numbers that no assay gives, and that areas and sums of squares would overflow with."""
+    for name in ("value", "lloq", "uloq", "lower", "lod"):
+        yield from at_rows(
+            "value-too-large",
+            "samples",
+            samples,
+            samples[name] > _LARGEST,
+            column=name,
+            came=f"{{{name}:g}} for {{analyte}}",
+            wanted=f"a number up to {_LARGEST:g}",
+            cure="Correct it; a missing value is an empty cell, and a larger unit makes smaller "
+            "numbers.",
+        )
 
 
 def _repeated(samples: pd.DataFrame) -> Iterator[Finding]:

@@ -31,6 +31,17 @@ def check_subjects(study: Study) -> Iterator[Finding]:
         wanted="one row a subject",
         cure="Merge the two rows, or give one of them its own id.",
     )
+    yield from at_rows(
+        "data-cut-before-infusion",
+        "subjects",
+        subjects,
+        subjects["data_cut"] < 0,
+        column="data_cut",
+        came="day {data_cut:g}",
+        wanted="a data cut-off on or after the infusion (day 0)",
+        cure="Correct it, or leave it empty; a subject who was not infused by the cut-off does not "
+        "belong here.",
+    )
     once = subjects[ids.notna() & ~again]
     looks = once["subject"].map(loose)
     like = once.groupby(looks, sort=False)["subject"].transform("first")

@@ -54,6 +54,7 @@ CODES: dict[str, Severity] = {
     "empty-study": "error",
     "duplicate-subject": "error",
     "similar-subjects": "warning",
+    "data-cut-before-infusion": "error",
     "unknown-subject": "error",
     "subject-without-samples": "info",
     "subject-without-infusion": "warning",
@@ -75,6 +76,7 @@ CODES: dict[str, Severity] = {
     "unit-for-unknown-analyte": "warning",
     "similar-analytes": "warning",
     "repeated-assay": "warning",
+    "value-too-large": "error",
     "above-vcn": "warning",
     "lloq-varies": "info",
     "looks-substituted": "warning",
@@ -112,6 +114,7 @@ CODES: dict[str, Severity] = {
     "repeated-event": "error",
     "no-end-of-follow-up": "warning",
     "relapse-without-response": "warning",
+    "disease-on-day-of-response": "warning",
     "response-before-infusion": "warning",
     "response-contradicts-blasts": "warning",
     "response-contradicts-counts": "warning",
@@ -147,6 +150,7 @@ CDISC_CODES: dict[str, Severity] = {
     "day-contradicts-date": "warning",
     "day-missing": "warning",
     "days-shifted": "info",
+    "infusion-day-unknown": "warning",
     "time-unit-missing": "error",
     "time-unit-inferred": "info",
     "time-unit-contradicted": "warning",
@@ -183,7 +187,12 @@ CDISC_CODES: dict[str, Severity] = {
 }
 
 # What a fit makes of a study (cellkinetics.verify).
-FIT_CODES: dict[str, Severity] = {"analyte-not-fitted": "info"}
+FIT_CODES: dict[str, Severity] = {
+    "analyte-not-fitted": "info",
+    "fit-cannot-be-built": "error",
+    "infusions-ignored": "warning",
+    "specimens-mixed": "warning",
+}
 
 
 @dataclass(frozen=True)

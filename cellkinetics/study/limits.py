@@ -8,9 +8,10 @@ Source
 Beal SL, J Pharmacokinet Pharmacodyn 2001;28:481 (M1-M7).
 """
 
+import json
 import textwrap
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -124,6 +125,15 @@ def method_note(method: str, error_family: str) -> str:
     if method == "M4" and error_family in _POSITIVE:
         return f"Method M4 equals M3 under {error_family} error, where y > 0 always holds."
     return f"Method {method}: rows below a limit: {chosen.below}; the others: {chosen.kept}."
+
+
+def limits_json() -> str:
+    """Write the decision table and the methods for machines."""
+    readings = [
+        {**asdict(line), "cens": [c or "empty" for c in line.cens], "says": _says(line)}
+        for line in READINGS
+    ]
+    return json.dumps({"readings": readings, "methods": [asdict(m) for m in METHODS]}, indent=2)
 
 
 def limits_table() -> str:
@@ -264,11 +274,21 @@ def _m1(samples: pd.DataFrame, out: pd.DataFrame, below: Bools, half: Floats, fa
     _drop(out, below, "below the limit (M1)")
 
 
+_M2_CURE = (
+    "Give the lloq of these rows (assume_lloq in fit.toml gives one to a whole analyte),"
+    " or choose limit = 'M3'"
+)
+
+
 def _m2(samples: pd.DataFrame, out: pd.DataFrame, below: Bools, half: Floats, family: str) -> None:
     _drop(out, below, "below the limit (M2)")
     kept = (out["kind"] != DROPPED).to_numpy()
     lloq = samples["lloq"].to_numpy(dtype=np.float64)
-    _refuse(samples, kept & np.isnan(lloq), "method M2 needs the lloq of every row that it keeps")
+    _refuse(
+        samples,
+        kept & np.isnan(lloq),
+        "method M2 needs the lloq of every row that it keeps. " + _M2_CURE,
+    )
     out.loc[kept, "floor"] = lloq[kept]
 
 

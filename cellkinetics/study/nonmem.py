@@ -23,6 +23,7 @@ from cellkinetics.study.nonmem_layout import (
     data_rows,
     find_layout,
 )
+from cellkinetics.study.nonmem_options import check_options
 from cellkinetics.study.nonmem_rows import find_covariates, say_left_out, sort_rows
 from cellkinetics.study.settings import OPTIONS_FILE, StudySettings, settings_from
 from cellkinetics.study.tables import BY_NAME, TABLES
@@ -68,8 +69,10 @@ def read_nonmem(path: Path, options: NonmemOptions) -> NonmemFile:
     -------
     NonmemFile
     """
-    settings, found = _settings(path, options)
     tables = {table.name: empty_frame(table) for table in TABLES}
+    if wrong := check_options(options):
+        return NonmemFile(tables, None, wrong, {}, read=False)
+    settings, found = _settings(path, options)
     cells, broken = read_cells(path, "samples", RESERVED)
     found += broken
     if cells is None:

@@ -171,7 +171,7 @@ def _explain_keys(
                 "option-not-used",
                 column=layout.key,
                 came=f"analytes={{{wanted}: {name!r}}} and no such rows",
-                wanted=f"one of {counts}",
+                wanted=f"one of {counts}" if counts else "samples in the file; it has none",
                 cure="Correct the number, or name another column with by=...",
             )
 

@@ -129,6 +129,19 @@ CASES = [
         "from another treatment; every one of them is counted from the infusion here.",
     ),
     Case(
+        "infusion-day-unknown",
+        {
+            EX: None,
+            PC: None,
+            "adppk.csv": "USUBJID,EVID,PARAMCD,AFRLT,AFRLTU,AVAL,AVALU,AMT,DOSEU\n"
+            "CART-01-1001,1,DOSE,0,h,,,93.75,10^6 cells\n",
+        },
+        "adppk.csv, line 2 (subject CART-01-1001), ADY: got a dose without a study day or date, in "
+        "1 subject whose days in adlb.csv are counted by ADY; wanted the study day of the infusion "
+        "(ADY in the dose record, or EX). It is taken as study day 1; if treatment began earlier, "
+        "those days are off.",
+    ),
+    Case(
         "time-unit-missing",
         {PC: FILES[PC].replace(",h,", ",,").replace(",ADY,", ",OTHER,")},
         "adpc.csv, line 2 (subject CART-01-1001), AFRLT: got 7 times in AFRLT without a unit; "

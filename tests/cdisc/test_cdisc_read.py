@@ -145,6 +145,44 @@ def test_adppk_gives_doses_and_samples(tmp_path):
     assert "rows-left-out" in {f.code for f in study.findings}
 
 
+def _without_ex(folder, pk):
+    return read_study(write_folder(folder, {"ex.csv": None, "adpc.csv": None, "adppk.csv": pk}))
+
+
+@pytest.mark.parametrize(
+    ("header", "dose", "first", "second"),
+    [
+        # the study day of the dose; study day and elapsed time of samples; neither
+        ("ADY", "6", "", ""),
+        ("ADY", "", "13", "20"),
+        ("ADY", "", "14", "20"),  # a sample on the morning of the day after
+        ("ADT", "2024-03-06", "", ""),
+        ("OTHER", "", "", ""),
+    ],
+)
+def test_study_days_without_ex_are_shifted_by_what_adppk_says(
+    tmp_path, header, dose, first, second
+):
+    """Subject 1001 was infused on study day 6, so its IL-6 of study day 13 is of day 7."""
+    pk = (
+        f"USUBJID,EVID,PARAMCD,AFRLT,AFRLTU,AVAL,AVALU,AMT,DOSEU,ALLOQ,{header}\n"
+        f"{A},1,DOSE,0,h,,,93.75,10^6 cells,,{dose}\n"
+        f"{A},0,CARFLOW,168,h,3.5,cells/uL,,,0.5,{first}\n"
+        f"{A},0,CARFLOW,336,h,2.5,cells/uL,,,0.5,{second}\n"
+        f"{A},0,CARFLOW,337,h,2.5,cells/uL,,,0.5,{second}\n"
+    )
+    study = _without_ex(tmp_path, pk)
+    il6 = study.samples[(study.samples["analyte"] == "il6") & (study.samples["subject"] == A)]
+    found = {f.code for f in study.findings}
+    known = header != "OTHER"
+    assert list(il6["time"]) == ([0, 7] if known else [5, 12])
+    assert ("infusion-day-unknown" in found) == (not known)
+    assert ("days-shifted" in found) == known
+    assert list(study.samples.loc[study.samples["analyte"] == "carflow", "time"]) == pytest.approx(
+        [7, 14, 337 / 24]
+    )
+
+
 def test_doses_and_samples_in_two_data_sets_are_counted_once(tmp_path):
     both = ADPPK.replace("CARFLOW", "CARQPCR").replace("cells/uL", "copies/ug")
     alone = read_study(write_folder(tmp_path / "a", {}))

@@ -160,3 +160,50 @@ def test_resume_names_what_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["check"], ["fit"], ["nonsense"], ["models", "--jsn"]])
 def test_wrong_usage_exits_2(words: list[str]) -> None:
     assert run(*words).returncode == 2
+
+
+def strict(text: str) -> dict[str, object]:
+    """JSON as every reader takes it: NaN and Infinity are none."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    found = json.loads(text, parse_constant=refuse)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_json_of_a_quick_answer_and_of_priors_is_json(tmp_path: Path) -> None:
+    answer = run("fit", "aml5-stein2019", "--quick", "--json", "--out", str(tmp_path / "q"))
+    assert answer.returncode == 0, answer.stderr
+    assert strict(answer.stdout)["approximate"] is True
+    assert '"r_hat": null' in answer.stdout
+    answer = run("priors", "aml5-stein2019", "--json", "--out", str(tmp_path / "p"))
+    assert strict(answer.stdout)["parameters"]
+    assert strict(run("models", "stein2019", "--json").stdout)["name"] == "stein2019"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "--out", "/proc/nope"],
+        ["fit", "--out", "afile"],
+        ["fit", "--out", "afile/x"],
+        ["fit", "--quick", "--out", "afile/x"],
+        ["fit", "--quick", "--out", "."],
+        ["priors", "--out", "afile/x"],
+        ["fit", "--resume", "--out", "broken"],
+        ["fit", "--resume", "--overwrite", "--out", "broken"],
+        ["priors", "--out", "odd"],
+    ],
+)
+def test_a_place_where_no_result_can_be_is_a_sentence(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("mine", encoding="utf-8")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "identity.json").write_text("{", encoding="utf-8")
+    (tmp_path / "odd" / "priors.csv").mkdir(parents=True)
+    answer = run(words[0], "aml5-stein2019", *words[1:], folder=tmp_path, PYTHONPATH=str(ROOT))
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert len(answer.stderr) > 20
+    assert (tmp_path / "afile").read_text(encoding="utf-8") == "mine"

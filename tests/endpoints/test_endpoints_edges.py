@@ -142,7 +142,7 @@ def test_progression_before_the_response(tmp_path):
     )  # fmt: skip
     assert times(found, "efs") == {"A": (14, 1)}
     assert times(found, "dor") == {"A": (272, 0)}
-    assert "not after the first CR" in found.answers["dor"].subjects["not_used"].iloc[0]
+    assert "before the first CR" in found.answers["dor"].subjects["not_used"].iloc[0]
 
 
 def test_a_response_to_other_therapy_is_none_to_the_cells(tmp_path):

@@ -152,6 +152,30 @@ def test_a_failure_half_way_leaves_what_was_there(tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "study"]
 
 
+def test_names_are_drawn_as_they_are_written(tmp_path):
+    """A dollar sign begins no formula, a bracket no markup, a slash no folder."""
+    trial(
+        tmp_path / "study", "A B", events="A 100 relapse; A 200 death; B 300 last_contact",
+        responses="A 28 CR; B 28 CRi", samples="A 7 100; A 14 50; B 7 9000; B 14 300",
+        toxicities="A 5 CRS x ASTCT 2",
+    )  # fmt: skip
+    samples = tmp_path / "study" / "samples.csv"
+    more = [f"{s},{t},{a},{v},pg/mL,0,2\n" for s in "AB" for t, v in ((0, 4), (7, 90))
+            for a in ("il6", "q/$^$")]  # fmt: skip
+    samples.write_text(samples.read_text().replace("qpcr", "q $^$") + "".join(more))
+    for file in (tmp_path / "study").glob("*.csv"):
+        file.write_text(file.read_text().replace("\nA,", "\n$^_{$,").replace(",x,", ",$[/b]$,"))
+    settings = tmp_path / "study" / "study.toml"
+    settings.write_text(settings.read_text().replace('"small"', '"a $^$ [b]"'))
+    study = read_study(tmp_path / "study")
+    found = compute_endpoints(study)
+    files = write_endpoints(found, tmp_path / "out")
+    svg = (tmp_path / "out" / "swimmer.svg").read_text()
+    assert "$^_{$" in svg  # matplotlib writes each text as a comment beside its outlines
+    assert found.answers["os"].subjects["subject"].tolist() == ["$^_{$", "B"]
+    assert sum(f.name.startswith("exposure_q") and f.suffix == ".png" for f in files) == 1
+
+
 def test_long_tables_are_left_out_and_named(tmp_path, monkeypatch):
     study = trial(
         tmp_path / "study", "A B", samples="A 7 900; A 14 300; B 7 80", responses="A 28 CR"

@@ -191,6 +191,9 @@ def test_c0_is_extrapolated_back_from_two_falling_readings() -> None:
         ([1.0, 2, 4], [4.0, 4, 2], 4.0, "do not fall"),
         ([0.0, 2, 4], [9.0, 4, 2], 9.0, ""),
         ([1.0], [4.0], 4.0, "do not fall"),
+        # WinNonlin (and NonCompart): the first positive reading
+        ([0.5, 1, 2, 3, 4], [0.0, 5, 3, 2, 1], 5.0, "one is 0"),
+        ([0.5, 1, 2, 3], [0.0, 0, 3, 2], 3.0, "one is 0"),
     ],
 )
 def test_c0_otherwise(times: list[float], levels: list[float], c0: float, said: str) -> None:

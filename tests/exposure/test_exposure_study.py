@@ -145,7 +145,7 @@ def test_every_row_is_used_or_left_out_with_its_reason(tmp_path: Path) -> None:
     assert reasons[2] == "before the infusion"
     assert reasons[9] == "after the data cut"
     assert reasons[17] == "cytotoxic"
-    assert "1 readings of qpcr left out: cytotoxic (p3)." in result.notes
+    assert "1 reading of qpcr left out: cytotoxic (p3)." in result.notes
 
 
 def test_readings_after_other_therapy_can_be_kept(tmp_path: Path) -> None:

@@ -99,6 +99,23 @@ def test_a_subject_that_fails_is_nan_with_a_status_that_is_explained() -> None:
         ({"times": [-1.0, 2.0]}, r"time -1 is before the first infusion \(day 0\)"),
         ({"times": [np.nan]}, "times must be finite"),
         ({"infusions": [(0.0, 1e8)]}, "dose does nothing in this model"),
+        ({"times": []}, r"times has shape \(0,\), wanted a list of days"),
+        ({"times": [[1.0], [2.0]]}, r"times has shape \(2, 1\)"),
+        ({"times": "abc"}, "times is 'abc', wanted numbers"),
+        ({"parameters": {"c_max": "high"}}, "'c_max' is 'high', wanted numbers"),
+        ({"parameters": {"c_max": -3.0}}, "'c_max' is -3 copies/ug, wanted 0 or more"),
+        ({"parameters": {"f_b": [0.1, 2.0]}}, "'f_b' is 2 .*wanted 0 to 1"),
+        ({"parameters": {"c_max": np.inf}}, "'c_max' is inf"),
+        ({"parameters": {"subject": "P01"}}, r"subject is 'P01', wanted a list.*\['P01'\]"),
+        ({"parameters": {"subject": ["A", "A"]}}, "subject 'A' is named twice"),
+        ({"parameters": pd.DataFrame({"c_max": [1.0, 2.0]}, index=["A", "A"])}, "named twice"),
+        ({"parameters": pd.DataFrame({"subject": [], "c_max": []})}, "there is no subject"),
+        ({"parameters": {"subject": ["A"], "c_max": [1.0, 2.0]}}, "1 subjects, but values for 2"),
+        ({"parameters": [1.0]}, "wanted a mapping from names to values"),
+        ({"threads": 0}, "threads is 0, wanted a whole number above 0"),
+        ({"max_steps": 0}, "max_steps is 0, wanted a whole number above 0"),
+        ({"rtol": 0.0}, "rtol is 0.0, wanted a number between 1e-13 and 0.01"),
+        ({"rtol": 0.5}, "rtol is 0.5"),
         ({"form": "implicit"}, "form 'implicit'. Known: auto, closed, ode"),
     ],
 )
@@ -113,3 +130,34 @@ def test_infusions_of_unknown_subjects_and_without_columns_are_refused() -> None
         cellkinetics.solve("antigen_driven", {"subject": ["A"], "rho": [1.0]}, [1.0], table)
     with pytest.raises(ModelError, match="there is no column 'cells'"):
         cellkinetics.solve("antigen_driven", None, [1.0], table.drop(columns="cells"))
+
+
+@pytest.mark.parametrize(
+    ("infusions", "message"),
+    [
+        ([(-5.0, 1e8)], "day -5, wanted a day from 0 on"),
+        ([(0.0, -1e8)], "-1e[+]08 cells on day 0, wanted 0 or more"),
+        ([(0.0, np.nan)], "nan cells on day 0"),
+        (1e8, r"infusions is 100000000.0, wanted \(day, cells\) pairs"),
+        ("1e8", "infusions is '1e8', wanted"),
+        ([(0.0, 1e8, 1.0)], r"an entry \(0.0, 100000000.0, 1.0\), wanted"),
+        ([("day 0", 1e8)], "wanted numbers"),
+        (pd.DataFrame({"subject": [0], "time": [-5.0], "cells": [1e8]}), "day -5, wanted"),
+        (pd.DataFrame({"subject": [0], "time": [0.0], "cells": ["many"]}), "wanted numbers"),
+    ],
+)
+def test_infusions_that_cannot_be_are_refused(infusions: object, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        cellkinetics.solve("antigen_driven", None, [1.0], infusions)  # type: ignore[arg-type]
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(ModelError, match="model is 3, wanted a Model or the name of one"):
+        cellkinetics.solve(3)  # type: ignore[arg-type]
+
+
+def test_a_rate_of_0_switches_a_process_off() -> None:
+    out = cellkinetics.solve(STEIN, {"beta": 0.0}, [20.0, 300.0])
+    assert out.status.values.tolist() == [0]
+    long_lived = out.long_lived.values[0]
+    assert long_lived[0] == pytest.approx(long_lived[1], rel=1e-12)

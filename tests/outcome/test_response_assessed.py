@@ -186,10 +186,22 @@ def test_an_event_that_the_assessments_do_not_show_stands_and_is_listed(tmp_path
     assert list(out["reason"]) == ["given; the assessments do not show it", "given; no assessments"]
 
 
-def test_different_days_are_a_disagreement_and_the_given_day_counts(tmp_path):
-    out = disease(tmp_path, "A,28,CR,2,0,1.5,150\nA,60,,40,1,1.5,150\n", "A,65,relapse\n")
+@pytest.mark.parametrize("lost", ["A,60,,40,1,1.5,150", "A,60,NR,,,,"])
+def test_a_relapse_that_the_responses_show_earlier_is_a_disagreement_and_counts(tmp_path, lost):
+    """By findings and by a response alone: else a later data cut would move the relapse."""
+    out = disease(tmp_path, f"A,28,CR,2,0,1.5,150\n{lost}\n", "A,65,relapse\n")
     (row,) = out.to_dict("records")
-    assert (row["time"], row["derived_time"], row["disagreement"]) == (65.0, 60.0, True)
+    assert (row["time"], row["given_time"], row["derived_time"]) == (60.0, 65.0, 60.0)
+    assert (row["source"], row["disagreement"], row["line"]) == ("derived", True, 3)
+    assert row["reason"] == (
+        "NR after the remission of day 28; events.csv has it on day 65: the earlier day counts"
+    )
+
+
+def test_on_different_days_the_given_one_counts_if_it_is_the_earlier(tmp_path):
+    out = disease(tmp_path, "A,28,CR,2,0,1.5,150\nA,60,,40,1,1.5,150\n", "A,55,relapse\n")
+    (row,) = out.to_dict("records")
+    assert (row["time"], row["source"], row["disagreement"]) == (55.0, "given", True)
 
 
 @pytest.mark.parametrize(

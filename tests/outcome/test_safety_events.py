@@ -216,6 +216,48 @@ def test_the_boundary_is_the_fewest_dlts_that_stop(n, limit, certainty):
     assert boundary(n, rule) == (min(stops) if stops else None)
 
 
+@pytest.mark.parametrize(
+    ("course", "counts"),
+    [
+        ("A,-2,,", False),  # no end: nothing says that it lasted
+        ("A,-2,0,", False),
+        ("A,-2,58,", True),  # the cytopenia of lymphodepletion that does not end
+        ("A,0,3,", True),
+    ],
+)
+def test_a_dlt_from_before_the_infusion_counts_only_if_it_lasts(tmp_path, course, counts):
+    got = answer(tmp_path, f"{course}Aplasia,Blood,other,CTCAE,4,1\n")
+    assert count(got, "DLT") == (int(counts), 2)
+    said = "1 DLTs from before the infusion not counted (not stated to last past it)."
+    assert (said in got.notes) == (not counts)
+
+
+def test_who_was_not_followed_through_the_dlt_window_is_not_evaluable(tmp_path):
+    """A was followed, B was not, C had a DLT first, D died within, E on the last day of it."""
+    study = small_study(
+        tmp_path,
+        subjects="subject\nA\nB\nC\nD\nE\n",
+        toxicities=f"{TOX}\nC,5,9,CRS,Immune,CRS,ASTCT,4,1\n",
+        events="subject,time,event\nA,28,last_contact\nB,27,last_contact\nC,9,last_contact\n"
+        "D,20,death\nE,28,death\n",
+    )
+    table = running_dlt(study, within=28)
+    assert list(table["evaluable"]) == [True, False, True, False, True]
+    assert list(table["n"]) == [1, 1, 2, 2, 3]
+    assert list(table["events"]) == [0, 0, 1, 1, 1]
+    assert table["p_above"].iloc[-1] == pytest.approx(stats.beta.sf(0.3, 2, 3))
+    got = safety(study, dlt_within=28).numbers.set_index("quantity").loc["DLT"].iloc[0]
+    assert (got["n"], got["note"]) == (
+        3, "of the evaluable, all doses; 2 of 5 treated not (yet) evaluable"
+    )  # fmt: skip
+    early = running_dlt(study, StopRule(certainty=0.5), within=28, cutoff=3)
+    assert list(early["n"]) == [0] * 5
+    assert not early["stop"].any()  # the prior alone stops nothing
+    assert early["stop_at"].isna().all()
+    none = safety(study, dlt_within=28, cutoff=3).numbers.set_index("quantity").loc["DLT"]
+    assert (none["n"], none["note"]) == (0, "none of 5 treated is evaluable yet")
+
+
 def test_an_empty_dlt_column_is_no_zero(tmp_path):
     got = answer(tmp_path, "A,5,9,Rash,Skin,other,CTCAE,3,\n")
     row = got.numbers.set_index("quantity").loc["DLT"]

@@ -162,6 +162,23 @@ def test_scales_are_never_mixed(tmp_path):
     assert np.isnan(got["crs"].loc["C", "grade"])
 
 
+@pytest.mark.parametrize("kind", ["CRS", "ICANS"])
+def test_an_astct_grade_stands_beside_another_scale(tmp_path, kind):
+    row = f"5,9,{kind},Immune,{kind}"
+    got = crs_of(
+        tmp_path,
+        toxicities=f"A,{row},ASTCT,1,\nB,{row},Penn,4,\nB,{row},ASTCT,3,\n",
+        subjects="subject\nA\nB\n",
+    )
+    b = got[kind.lower()].loc["B"]
+    assert (b["grade"], b["scale"], b["reported_scale"]) == (3, "ASTCT", "Penn and ASTCT")
+    rows = got["safety"].numbers
+    rows = rows[rows["method"] == "Clopper-Pearson"].set_index("quantity")
+    worse = rows.loc[f"{kind} of grade >= 3 (ASTCT)"]
+    assert (worse["events"], worse["n"]) == (1, 2)
+    assert f"{kind} of grade >= 3 (Penn)" not in rows.index
+
+
 def test_a_fatal_crs_stays_fatal(tmp_path):
     got = crs_of(
         tmp_path,

@@ -138,7 +138,7 @@ def test_progression_before_response(tmp_path):
     )
     duration = duration_of_response(data)
     assert ended(duration) == (250, 0, "censored")
-    assert "not after the first CR of day 50" in row(duration)["not_used"]
+    assert "before the first CR of day 50" in row(duration)["not_used"]
 
 
 def test_a_response_before_the_cells_is_none_to_them(tmp_path):
@@ -163,9 +163,33 @@ def test_a_remission_that_an_assessment_shows_lost_is_a_relapse(tmp_path):
         )
 
 
-def test_a_relapse_in_events_goes_before_a_derived_one(tmp_path):
+@pytest.mark.parametrize("cutoff", [92, 100, None])
+def test_a_later_data_cut_does_not_move_a_relapse(tmp_path, cutoff):
+    """The assessment of day 90 shows it, whatever events.csv says later."""
     data = study(tmp_path, "A", "A 95 relapse; A 300 last_contact", "A 28 CR; A 90 NR")
-    assert ended(event_free(data)) == (95, 1, "relapse")
+    for endpoint in (event_free, duration_of_response, relapse_free):
+        answer = endpoint(data, options=Options(cutoff=cutoff))
+        assert (row(answer)["day"], row(answer)["event"]) == (90, 1)
+        assert row(answer)["line"] == 3
+
+
+def test_disease_of_events_before_the_lost_remission_goes_first(tmp_path):
+    data = study(tmp_path, "A", "A 85 relapse; A 300 last_contact", "A 28 CR; A 90 NR")
+    assert ended(event_free(data)) == (85, 1, "relapse")
+
+
+@pytest.mark.parametrize("event", ["relapse", "progression", "treatment_failure"])
+def test_disease_on_the_day_of_the_response_ends_it_at_once(tmp_path, event):
+    """No duration outlives an event that EFS counts."""
+    data = study(tmp_path, "A", f"A 28 {event}; A 300 last_contact", "A 28 CR; A 90 CR")
+    assert ended(event_free(data)) == (28, 1, event)
+    for answer in (duration_of_response(data), relapse_free(data)):
+        assert ended(answer) == (0, 1, event)
+        assert row(answer)["day"] == 28
+        assert row(answer)["not_used"] == ""
+    assert ended(duration_of_response(data, "from_infusion")) == (28, 1, event)
+    day = 0 if event == "treatment_failure" else 28  # a declared failure is one at time 0
+    assert ended(event_free(data, "eln2022")) == (day, 1, event)
 
 
 def test_derived_disease_of_the_response_module(tmp_path):

@@ -405,6 +405,13 @@ CASES = [
         "people.",
     ),
     Case(
+        "data-cut-before-infusion",
+        {"subjects.csv": ("82.5,400,61", "82.5,-3,61")},
+        "subjects.csv, line 3 (subject P02), data_cut: got day -3; wanted a data cut-off on or "
+        "after the infusion (day 0). Correct it, or leave it empty; a subject who was not infused "
+        "by the cut-off does not belong here.",
+    ),
+    Case(
         "unknown-subject",
         sample("7,7,qpcr,1200,copies/ug,0,50,,,10,blood"),
         "samples.csv, line 3 (subject 7), subject: got '7', which is not in "
@@ -555,6 +562,13 @@ CASES = [
         "samples.csv, line 4 (subject 007): got a second reading of 'qpcr' on day"
         " 14 (the first is in line 3); wanted one reading at a time. Both are "
         "used as if independent; keep one or average them if they are replicates.",
+    ),
+    Case(
+        "value-too-large",
+        sample("007,7,il6,1e300,pg/mL,0,50,,,10,blood"),
+        "samples.csv, line 3 (subject 007), value: got 1e+300 for 'il6'; wanted a number up to "
+        "1e+15. Correct it; a missing value is an empty cell, and a larger unit makes smaller "
+        "numbers.",
     ),
     Case(
         "above-vcn",
@@ -802,6 +816,13 @@ CASES = [
         "events.csv, line 2 (subject 007), event: got relapse on day 300 with no "
         "CR, CRh or CRi before it; wanted a remission to relapse from. It is a "
         "progression if there was none; else add the assessment.",
+    ),
+    Case(
+        "disease-on-day-of-response",
+        {E: "subject,time,event\n007,28,progression\n"},
+        "events.csv, line 2 (subject 007), time: got 'progression' on day 28, the very day of the "
+        "first response or remission; wanted disease before a response or after it. Correct one "
+        "of the two days; as they stand it ends the response on that day.",
     ),
     Case(
         "response-before-infusion",

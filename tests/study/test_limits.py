@@ -257,6 +257,8 @@ def test_m2_needs_the_lloq_of_every_row_that_it_keeps():
         classify(rows, method="M2", error_family="lognormal")
     assert str(error.value) == (
         "samples, line 2 (subject P03, qpcr): method M2 needs the lloq of every row that it keeps."
+        " Give the lloq of these rows (assume_lloq in fit.toml gives one to a whole analyte), or"
+        " choose limit = 'M3'."
     )
     out = classify(rows[1:], method="M2", error_family="lognormal")
     assert out["floor"].tolist() == [-INF, LL]

@@ -16,7 +16,7 @@ from cellkinetics.outcome.safety.adverse import (
     worst_by,
 )
 from cellkinetics.outcome.safety.deaths import CAUSE_COLUMNS, EARLY_DAYS, deaths
-from cellkinetics.outcome.safety.dlt import StopRule, running_dlt
+from cellkinetics.outcome.safety.dlt import StopRule, not_of_cells, running_dlt
 from cellkinetics.outcome.safety.medication import STEROID, TOCILIZUMAB, medication
 from cellkinetics.outcome.safety.recovery import RULES as RECOVERY_RULES
 from cellkinetics.outcome.safety.recovery import prolonged, recovery
@@ -236,10 +236,17 @@ def _dlt_numbers(
         return [number("DLT", NAN, n=0, method=method, note="no subject")]
     end = table.iloc[-1]
     n, events = int(end["n"]), int(end["events"])
+    if n == 0:
+        why = f"none of {len(table)} treated is evaluable yet"
+        return [number("DLT", NAN, n=0, method=method, note=why)]
     stopped = table.loc[table["stop"], "patient"]
     when = f"reached after patient {stopped.iloc[0]}" if len(stopped) else "not reached"
+    spare = len(table) - n
+    note = "of all treated, all doses"
+    if spare:
+        note = f"of the evaluable, all doses; {spare} of {len(table)} treated not (yet) evaluable"
     return [
-        *rate("DLT", events, n, level=level, prior=rule.prior, note="of all treated, all doses"),
+        *rate("DLT", events, n, level=level, prior=rule.prior, note=note),
         number(
             f"P(DLT > {rule.limit:g})",
             float(end["p_above"]),
@@ -307,6 +314,10 @@ def _notes(study: Study, events: pd.DataFrame, more: dict[str, pd.DataFrame]) ->
     for count, text in (
         (events["not_used"].notna().sum(), "rows of toxicities.csv listed and not used"),
         ((events["soc"] == NO_CLASS).sum(), "rows without a class: infections may be among them"),
+        (
+            not_of_cells(study),
+            "DLTs from before the infusion not counted (not stated to last past it)",
+        ),
         (more["crs"]["disagreement"].sum(), "CRS grades reported that the signs do not give"),
         (more["icans"]["disagreement"].sum(), "ICANS grades reported that ICE does not give"),
     ):
@@ -323,7 +334,12 @@ def _definition(
     prior: str | BetaPrior,
 ) -> str:
     start = "day 0" if since_infusion else "the first day of lymphodepletion (day 0 if not given)"
-    window = "" if dlt_within is None else f" up to day {dlt_within:g}"
+    window = (
+        " from day 0 on, or lasting past it (no window given: all treated count)"
+        if dlt_within is None
+        else f" from day 0, or lasting past it, to day {dlt_within:g} (without one and not "
+        "followed alive to that day: not evaluable, not counted)"
+    )
     return "\n".join(
         [
             f"Adverse events that began from {start} to the last day used. A subject counts once "

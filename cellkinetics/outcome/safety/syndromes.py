@@ -31,9 +31,11 @@ ICANS by ASTCT from the ICE score alone (7 to 9: 1; 3 to 6: 2; 0 to 2: 3), from 
 of 0 may be grade 4: the derived grade is a lower bound, so a higher ASTCT grade that is reported
 stands.
 Where no set of signs falls into the reported episode, or none were taken, the grade is the one
-reported, with its scale. Grades of different scales are never mixed: a rate of grades counts one
-scale, and leaves out subjects who were graded on another. A reported grade 5 stands, because signs
-do not show death. A subject with neither signs nor a report counts as having had none."""
+reported, with its scale. Grades of different scales are never mixed: where an
+ASTCT grade is reported it is used, and the other scales stand in reported_scale; a rate of grades
+counts one scale, and leaves out subjects who were graded on another. A reported grade 5 stands,
+because signs do not show death. A subject with neither signs nor a report counts as having had
+none."""
 
 COLUMNS = (
     "subject",
@@ -184,7 +186,7 @@ def _row(
         "subject": subject,
         "derived_grade": NAN if derived is None else derived.grade,
         "reported_grade": NAN if report is None else report["grade"],
-        "reported_scale": None if report is None else report["scale"],
+        "reported_scale": None if report is None else report["scales"],
         "disagreement": False,
     }
     if derived is None and report is None:
@@ -195,7 +197,7 @@ def _row(
             row, report["grade"], report["scale"], "reported", report["onset"], report["end"], why
         )
     assert derived is not None
-    same_scale = report is not None and str(report["scale"]).casefold().startswith("astct")
+    same_scale = report is not None and _is_astct(report["scale"])
     if report is not None:
         differs = (report["grade"] == 0) != (derived.grade == 0)
         if same_scale and not np.isnan(report["grade"]):
@@ -239,16 +241,25 @@ def _reported(rows: list[dict[Hashable, Any]]) -> dict[str, Any] | None:
     """The subject's worst reported episode, dates from the first to the last of them."""
     if not rows:
         return None
-    scales = list(dict.fromkeys(row["scale"] for row in rows))
-    grades = [float(row["grade"]) for row in rows if not np.isnan(row["grade"])]
+    every = list(dict.fromkeys(row["scale"] for row in rows))
+    scales = [scale for scale in every if _is_astct(scale)] or every
+    grades = [
+        float(row["grade"]) for row in rows if row["scale"] in scales and not np.isnan(row["grade"])
+    ]
+    known = len(scales) == 1 or _is_astct(scales[0])
     ends = [float(row["end"]) for row in rows]
     return {
-        # the worst of grades on two scales cannot be told
-        "grade": max(grades, default=NAN) if len(scales) == 1 else NAN,
-        "scale": " and ".join(scales),
+        # the worst of grades on two scales, neither of them ASTCT, cannot be told
+        "grade": max(grades, default=NAN) if known else NAN,
+        "scale": ASTCT if _is_astct(scales[0]) else " and ".join(scales),
+        "scales": " and ".join(every),
         "onset": min(float(row["time"]) for row in rows),
         "end": NAN if any(np.isnan(ends)) else max(ends),
     }
+
+
+def _is_astct(scale: str) -> bool:
+    return scale.casefold().startswith("astct")
 
 
 def _covers(days: list[float], report: dict[str, Any]) -> bool:

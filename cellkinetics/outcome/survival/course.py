@@ -81,8 +81,8 @@ def courses(
                                           after a transplant or other therapy is no response
     disease : DataFrame, optional         of :func:`cellkinetics.outcome.relapse.
                                           relapse_and_progression`: its derived rows count beside
-                                          those of events.csv. Where neither shows disease after a
-                                          remission, an assessment that shows it lost does
+                                          those of events.csv. Where an assessment shows a
+                                          remission lost before either does, it counts
     cutoff : float, day, optional         a data cut for everyone; a subject's own ``data_cut``
                                           holds too, the earlier counts
 
@@ -199,13 +199,16 @@ def _facts(table: str, frame: pd.DataFrame, column: str) -> dict[str, list[Fact]
 
 
 def _lost_remission(answers: list[Fact], disease: list[Fact]) -> list[Fact]:
-    """A remission that an assessment shows lost and nothing else does: a relapse on that day."""
+    """A remission that an assessment shows lost before anything else does: a relapse on that day.
+
+    Disease that is reported later does not undo it, or a later data cut would move the relapse.
+    """
     start = next((fact.day for fact in answers if fact.what in REMISSION), np.inf)
-    if any(fact.day > start for fact in disease):
-        return []
     for fact in answers:
         seen = fact.what.split(" (")[0]
         if fact.day > start and seen in ("NR", "PR"):
+            if any(start <= other.day <= fact.day for other in disease):
+                return []
             return [Fact(fact.day, f"relapse ({seen} after remission)", fact.table, fact.line)]
     return []
 

@@ -97,7 +97,7 @@ def event_free_at_landmark(landmark: float, remission: Collection[str]) -> Rule:
         reached = course.first(kinds, landmark)
         if reached is None:
             return _failed(course, landmark)
-        later = [fact for fact in course.disease if fact.day > reached.day]
+        later = [fact for fact in course.disease if fact.day >= reached.day]
         declared = [
             fact
             for fact in course.disease
@@ -108,7 +108,7 @@ def event_free_at_landmark(landmark: float, remission: Collection[str]) -> Rule:
         earlier = tuple(
             f"{fact}: before the remission of day {reached.day:g}"
             for fact in course.disease
-            if fact.day <= reached.day
+            if fact.day < reached.day
         )
         return Derived(
             START, _first(*later, course.death), course.assessed or START, not_used=earlier
@@ -165,10 +165,14 @@ def relapse_free(course: Course) -> Derived | str:
 
 
 def _after(course: Course, begun: Fact) -> tuple[list[Fact], tuple[str, ...]]:
-    """Disease after a response, and what came before it in words."""
-    later = [fact for fact in course.disease if fact.day > begun.day]
-    earlier = [fact for fact in course.disease if fact.day <= begun.day]
-    words = f"not after the first {begun.what} of day {begun.day:g}"
+    """Disease from a response on, and what came before it in words.
+
+    Disease on the very day of the response ends it at once, as it ends event-free survival: no
+    duration may outlive an event that EFS counts. The check of the study warns of it.
+    """
+    later = [fact for fact in course.disease if fact.day >= begun.day]
+    earlier = [fact for fact in course.disease if fact.day < begun.day]
+    words = f"before the first {begun.what} of day {begun.day:g}"
     return later, tuple(f"{fact}: {words}" for fact in earlier)
 
 

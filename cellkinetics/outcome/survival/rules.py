@@ -13,8 +13,8 @@ _AT_LANDMARK = (
     "it. "
     "Alive and without an evaluable assessment by the landmark, or followed to a data cut before "
     "it without remission: censored at time 0. A progression before a remission reached by the "
-    "landmark is no event. In remission without relapse or death: censored at the last evaluable "
-    "response assessment."
+    "landmark is no event, one on its very day is. In remission without relapse or "
+    "death: censored at the last evaluable response assessment."
 )
 EFS: dict[str, str] = {
     "registered": (
@@ -36,19 +36,21 @@ EFS: dict[str, str] = {
 DOR: dict[str, str] = {
     "registered": (
         "Responders (CR, CRh, CRi, PR) only: from the first response to progression, relapse or "
-        "treatment failure. Death without progression: censored at death. No event: censored at "
+        "treatment failure (on the very day of the response: an event at time 0). Death without "
+        "progression: censored at death. No event: censored at "
         "the last day known alive."
     ),
     "from_infusion": (
         "Responders (CR, CRh, CRi, PR) only: from infusion (day 0) to progression, relapse or "
-        "treatment failure after the response. Death without progression: censored at death. No "
-        "event: censored at the last day known alive. Time before the response cannot hold an "
-        "event: this reading of the registry is longer than a duration of response."
+        "treatment failure on the day of the response or after it. Death without "
+        "progression: censored at death. No event: censored at the last day known "
+        "alive. Time before the response cannot hold an event: this reading of "
+        "the registry is longer than a duration of response."
     ),
     "fda": (
         "Responders (CR, CRh, CRi, PR) only: from the first response to progression, relapse, "
-        "treatment failure or death of any cause. No event: censored at the last evaluable "
-        "response assessment."
+        "treatment failure (on the very day of the response: an event at time 0) or death of any "
+        "cause. No event: censored at the last evaluable response assessment."
     ),
 }
 OS = (
@@ -56,8 +58,9 @@ OS = (
     "(last contact, withdrawal, or the last row of any table if that is later or the only one)."
 )
 RFS = (
-    "Subjects in remission (CR, CRh, CRi) only: from the first remission to relapse or death of "
-    "any cause. No event: censored at the last day known alive (ELN 2022, Table 9)."
+    "Subjects in remission (CR, CRh, CRi) only: from the first remission to relapse (on its very "
+    "day: an event at time 0) or death of any cause. No event: censored at the last day known "
+    "alive (ELN 2022, Table 9)."
 )
 RELAPSE = (
     "Subjects in remission (CR, CRh, CRi) only: from the first remission to relapse; death without "
@@ -68,13 +71,15 @@ FOLLOW_UP = (
     "alive, which is the event; a death censors. The horizon does not cut it."
 )
 LOST_REMISSION = (
-    "A relapse is a row of events.csv; where a subject in remission has none there, an assessment "
-    "NR or PR after the remission is one, on its day."
+    "A relapse is a row of events.csv; an assessment NR or PR after a remission is one too, on its "
+    "day, where no row of events.csv shows disease from the remission to that day: the earliest "
+    "evidence counts, whatever the data cut."
 )
 DERIVED_DISEASE = (
     "A relapse or progression is a row of events.csv, or where that has none it is derived from "
-    "the assessments (see Response). Where neither shows disease after a remission, an assessment "
-    "NR or PR after it is a relapse, on its day."
+    "the assessments (see Response). An assessment NR or PR after a remission is a relapse too, on "
+    "its day, where neither shows disease from the remission to that day: the earliest evidence "
+    "counts, whatever the data cut."
 )
 AFTER_THERAPY = (
     "A response first reached after a transplant (from its conditioning on) or other therapy is "

@@ -162,6 +162,16 @@ def elapsed_days(data: Dataset, calendar: Calendar, wanted: Bools) -> Floats:
     return out
 
 
+def days_since_dose(data: Dataset, calendar: Calendar, rows: Bools) -> Floats:
+    """AFRLT in days, where its unit is known; says nothing of it (the samples' reading does)."""
+    times = data.numbers("AFRLT")
+    by_day = calendar.study_days(data, ("ADY",), ("ADT", "ADTM"), say=False)
+    said = len(data.found)
+    factors = _factors(data, times, by_day, rows, "AFRLT", calendar.options.time_unit)
+    del data.found[said:]
+    return np.asarray(times * factors, dtype=np.float64)
+
+
 def _factors(
     data: Dataset, times: Floats, by_day: Floats, need: Bools, name: str, option: str | None
 ) -> Floats:

@@ -19,6 +19,7 @@ from cellkinetics.study.cdisc.doses import (
 )
 from cellkinetics.study.cdisc.events import ENDS, Seen, adsl_events, event_parts, resolve
 from cellkinetics.study.cdisc.files import Folder, read_folder
+from cellkinetics.study.cdisc.infused import days_of_pk
 from cellkinetics.study.cdisc.options import CdiscOptions, read_options
 from cellkinetics.study.cdisc.parts import joined
 from cellkinetics.study.cdisc.people import read_subjects, start_dates, study_name
@@ -141,19 +142,25 @@ def _calendar(folder: Folder, options: CdiscOptions) -> Calendar:
         days = first_infusion_days(one, plain, cells[one.number])
         for subject, day in days.items():
             shift[subject] = min(day, shift.get(subject, np.inf))
-    shift = {subject: day for subject, day in shift.items() if day}
+    from_pk = days_of_pk(folder, plain, shift)
+    _say_shifted(folder.of("EX"), "EXSTDY", shift)
+    _say_shifted(folder.of("ADPPK") or folder.of("ADPC"), "ADY", from_pk)
+    return Calendar(options, start, {s: day for s, day in (shift | from_pk).items() if day})
+
+
+def _say_shifted(data: list[Dataset], column: str, days: dict[str, float]) -> None:
+    shift = {subject: day for subject, day in days.items() if day}
     if shift:
         low, high = min(shift.values()), max(shift.values())
-        folder.of("EX")[0].say(
+        data[0].say(
             "days-shifted",
-            column="EXSTDY",
+            column=column,
             came=f"infusions of the cells on study day "
             f"{_study_day(low)}{f' to {_study_day(high)}' if high > low else ''} in "
             f"{counted(len(shift), 'subject')}",
             cure="Study days count from another treatment; every one of them is counted from the "
             "infusion here.",
         )
-    return Calendar(options, start, shift)
 
 
 def _study_day(day: float) -> str:
