@@ -59,7 +59,7 @@ def _from_file(path: Path) -> Model:
         except ModelError:
             del sys.modules[module_name]
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[module_name]
             raise ModelError(f"{path} cannot be imported: {error!r}") from error
     return _declared(sys.modules[module_name], str(path))
@@ -132,8 +132,8 @@ def find_study(name: str | Path, *, near: Path | None = None) -> Path:
     cure = ""
     if near is not None and (near / "prepare.py").is_file():
         cure = (
-            f" Its data cannot be shipped: run 'python {near / 'prepare.py'} --source FOLDER'"
-            " (README.md beside it says where the public files are)."
+            f" Its data cannot be shipped: run 'python {near / 'prepare.py'} --source FOLDER"
+            " --out STUDY' (README.md beside it says where the public files are)."
         )
     raise StudyError(
         f"There is no study '{name}': no folder with a study.toml or CDISC data at {places[0]},"

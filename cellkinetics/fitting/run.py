@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 
-from cellkinetics.catalogue import find_fit, find_study, load_model
+from cellkinetics.catalogue import find_fit, find_study
 from cellkinetics.errors import FitError, StudyError
 from cellkinetics.files import write_csv, write_json, write_text
 from cellkinetics.fitting.diagnostics import diagnose
@@ -24,7 +24,7 @@ from cellkinetics.fitting.sampling import compile_model, sample
 from cellkinetics.fitting.summary import summarise
 from cellkinetics.fitting.tables import individual_table, parameter_table, prior_table
 from cellkinetics.joint import Joint, build_model, join
-from cellkinetics.spec import read_spec
+from cellkinetics.spec import model_of, read_spec
 from cellkinetics.study import read_study
 
 __all__ = ["FitResult", "PriorView", "build", "fit", "load_fit", "prepare", "priors"]
@@ -52,10 +52,7 @@ def prepare(fit_name: str | Path, *, study: str | Path | None = None) -> tuple[P
         assume_lloq=spec.assume_lloq,
         **spec.nonmem_options(),
     )
-    name = spec.model
-    beside = folder / name
-    model = load_model(beside if name.endswith(".py") and beside.is_file() else name)
-    return folder, join(data, model, spec)
+    return folder, join(data, model_of(spec, folder), spec)
 
 
 def build(fit_name: str | Path, *, study: str | Path | None = None) -> pm.Model:
