@@ -48,8 +48,10 @@ class Reference:
         if self.route != "bolus":
             return 0.0
         (t1, y1), *rest = self.curve
-        if t1 == 0 or not rest or not y1 > rest[0][1] > 0:
+        if t1 == 0:
             return y1
+        if not rest or not y1 > rest[0][1] > 0:  # then the first positive reading, as Phoenix does
+            return next((y for _, y in self.curve if y > 0), y1)
         t2, y2 = rest[0]
         _, intercept = np.polyfit([t1, t2], [math.log(y1), math.log(y2)], 1)
         return math.exp(intercept)

@@ -259,10 +259,10 @@ def test_an_analyte_without_baselines_stands_beside_a_full_one(tmp_path):
 
 
 def test_huge_and_tiny_readings_pass(tmp_path):
-    rows = [row.replace(",9", ",1e300") for row in ROWS]
+    rows = [row.replace(",9", ",1e15") for row in ROWS]
     rows[0] = "S1,0,il6,1e-300"
     answer = cytokine(study_of(tmp_path / "study", rows))
     assert len(answer.subjects) == 6
     assert answer.subjects["fold_upper"].notna().all()
-    first = answer.subjects.iloc[0]  # 1e300 over 1e-300 is no number
+    first = answer.subjects.iloc[0]  # 1e15 over 1e-300 is no number
     assert (first["fold_flag"], first["fold_upper"]) == ("above", np.inf)
