@@ -175,6 +175,38 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A named set of values: one published patient, or one arm, with its own dosing.
+
+    ``values`` are natural-scale values of parameters and inputs; the others keep their typical
+    value. ``dosing`` is (day, cells) and defaults to the model's reference dosing.
+    """
+
+    name: str
+    meaning: str
+    values: Mapping[str, float]
+    dosing: tuple[tuple[float, float], ...] | None = None
+    source: str = ""
+    assumption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientClass:
+    """One of several kinds of patients that a population is a mixture of.
+
+    ``typical`` replaces typical values of parameters within the class; ``probability`` is that
+    of a patient to belong to it, and those of all classes of a model sum to 1.
+    """
+
+    name: str
+    meaning: str
+    probability: float
+    typical: Mapping[str, float]
+    source: str = ""
+    assumption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A kinetic model, declared once.
 
@@ -188,6 +220,10 @@ class Model:
     - ``solution(t, p)``: the states in closed form, tested against ``rhs``;
     - ``observe(y, p)``: the observables;
     - ``infuse(cells, p)``: what an infusion of so many cells adds to the states.
+
+    ``doses`` is the range of total doses (cells) and ``horizon`` the last day that the model is
+    meant for; a simulation outside warns. ``stiff`` models are integrated implicitly from the
+    start; others only where the explicit method does not get on.
     """
 
     name: str
@@ -210,6 +246,10 @@ class Model:
     residuals: tuple[Residual, ...] = ()
     published: tuple[Published, ...] = ()
     reference_dosing: tuple[tuple[float, float], ...] = ()
+    examples: tuple[Example, ...] = ()
+    classes: tuple[PatientClass, ...] = ()
+    doses: tuple[float, float] | None = None
+    stiff: bool = False
     tau: float = 0.5
     tau_reason: str = ""
     horizon: float = 365.0
