@@ -1,7 +1,6 @@
 """The log density of one reading given one prediction: all error models, all censoring kinds."""
 
-from cellkinetics.density.predictive import cdf, draw_readings
-from cellkinetics.density.rows import (
+from cellkinetics.density.codes import (
     COMBINED,
     INTERVAL,
     LEFT,
@@ -9,9 +8,9 @@ from cellkinetics.density.rows import (
     OBSERVED,
     RIGHT,
     STUDENT_T,
-    log_densities,
-    log_density,
 )
+from cellkinetics.density.predictive import cdf, draw_readings
+from cellkinetics.density.rows import log_densities, log_density
 
 __all__ = [
     "COMBINED",

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellkinetics.density.rows import COMBINED, LEFT, LOGNORMAL, STUDENT_T, log_densities
+from cellkinetics.density.codes import COMBINED, LEFT, LOGNORMAL, STUDENT_T
+from cellkinetics.density.rows import log_densities
 
 
 def _checked_family(family: ArrayLike) -> NDArray[np.int64]:

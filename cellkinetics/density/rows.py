@@ -17,21 +17,21 @@ file of the function that is called and not at the files of the functions that i
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-LOGNORMAL: Final = 0
-STUDENT_T: Final = 1
-COMBINED: Final = 2
-
-OBSERVED: Final = 0
-LEFT: Final = 1
-RIGHT: Final = 2
-INTERVAL: Final = 3
+from cellkinetics.density.codes import (
+    COMBINED,
+    INTERVAL,
+    LEFT,
+    LOGNORMAL,
+    OBSERVED,
+    RIGHT,
+    STUDENT_T,
+)
+from cellkinetics.density.compiled import compiled
 
 INF: Final = math.inf
 NAN: Final = math.nan
@@ -48,17 +48,10 @@ type Triple = tuple[float, float, float]
 type Floats = NDArray[np.float64]
 
 
-def _compiled[F: Callable[..., Any]](function: F) -> F:
-    # No fastmath: reassociation would undo the order of operations that the tails rely on. It
-    # must be said: unsaid, numba takes the caller's flags, and PyTensor calls with fastmath.
-    compile_late = njit(cache=True, error_model="numpy", nogil=True, fastmath=False)
-    return cast(F, compile_late(function))
-
-
 # ---------------------------------------------------------------- the standard distribution
 
 
-@_compiled
+@compiled
 def _log_norm(nu: float) -> float:
     """Log pdf at 0."""
     if nu == INF:
@@ -73,7 +66,7 @@ def _log_norm(nu: float) -> float:
     return log_gamma_step - 0.5 * math.log(nu * math.pi)
 
 
-@_compiled
+@compiled
 def _log_ratio(nu: float, z: float, step: float) -> float:
     """Log of pdf(z + step) / pdf(z), without forming z + step."""
     if nu == INF:
@@ -81,13 +74,13 @@ def _log_ratio(nu: float, z: float, step: float) -> float:
     return -0.5 * (nu + 1.0) * math.log1p(step * (2.0 * z + step) / (nu + z * z))
 
 
-@_compiled
+@compiled
 def _score(nu: float, z: float) -> float:
     """-d log pdf / dz."""
     return z if nu == INF else (nu + 1.0) * z / (nu + z * z)
 
 
-@_compiled
+@compiled
 def _score_steps(nu: float, z: float, step: float) -> tuple[float, float]:
     """By how much score(z) and z score(z) grow over the step."""
     end = z + step
@@ -98,7 +91,7 @@ def _score_steps(nu: float, z: float, step: float) -> tuple[float, float]:
     return scaled * ((nu - z * end) / (nu + z * z)), scaled * (nu * (z + end) / (nu + z * z))
 
 
-@_compiled
+@compiled
 def _beta_fraction(x: float, p: float, q: float) -> float:
     """Continued fraction of the incomplete beta function, I_x(p, q) p B(p, q) / (x^p (1-x)^q).
 
@@ -123,7 +116,7 @@ def _beta_fraction(x: float, p: float, q: float) -> float:
     return NAN
 
 
-@_compiled
+@compiled
 def _mills(nu: float, z: float) -> tuple[float, float]:
     """P(Z > z) / pdf(z) for z >= 0, and 1 - score(z) times it."""
     if nu == INF:
@@ -148,7 +141,7 @@ def _mills(nu: float, z: float) -> tuple[float, float]:
 # "Anchored at z": (log P - log pdf(z), mean score - score(z), mean (z score) - 1 - z score(z)).
 
 
-@_compiled
+@compiled
 def _absolute(nu: float, z: float, anchored: Triple) -> Triple:
     """(log P, mean score, mean (z score) - 1) from the triple anchored at z."""
     score = _score(nu, z)
@@ -156,7 +149,7 @@ def _absolute(nu: float, z: float, anchored: Triple) -> Triple:
     return log_pdf + anchored[0], score + anchored[1], z * score + anchored[2]
 
 
-@_compiled
+@compiled
 def _narrow(nu: float, low: float, width: float) -> Triple:
     """Interval over which the density changes little, anchored at its lower end."""
     mass = 0.0
@@ -172,7 +165,7 @@ def _narrow(nu: float, low: float, width: float) -> Triple:
     return math.log(width) + math.log(mass), first / mass, second / mass - 1.0
 
 
-@_compiled
+@compiled
 def _upper(nu: float, low: float, high: float, width: float) -> Triple:
     """P(low < Z < high) for 0 <= low, anchored at low; high may be inf."""
     log_fall = _log_ratio(nu, low, width)
@@ -189,7 +182,7 @@ def _upper(nu: float, low: float, high: float, width: float) -> Triple:
     return math.log(mass), first, low * first - fall * width / mass
 
 
-@_compiled
+@compiled
 def _set(nu: float, low: float, high: float, width: float) -> Triple:
     """(log P, mean score, mean (z score) - 1) of low < Z < high; either end may be infinite."""
     if low == -INF and high == INF:
@@ -217,7 +210,7 @@ def _set(nu: float, low: float, high: float, width: float) -> Triple:
     return log_p, -first if flipped else first, second
 
 
-@_compiled
+@compiled
 def _above_floor(nu: float, anchored: Triple, floor: float, gap: float) -> Triple:
     """Condition a triple anchored at floor + gap on Z > floor, for floor > 0."""
     mills, defect = _mills(nu, floor)
@@ -233,14 +226,14 @@ def _above_floor(nu: float, anchored: Triple, floor: float, gap: float) -> Tripl
 # ----------------------------------------------------------------------- readings
 
 
-@_compiled
+@compiled
 def _coordinate(is_log: bool, y: float) -> float:
     if not is_log:
         return y
     return -INF if y <= 0.0 else math.log(y)
 
 
-@_compiled
+@compiled
 def _distance(is_log: bool, low: float, high: float) -> float:
     """coordinate(high) - coordinate(low), exact where the two are close."""
     if not is_log:
@@ -250,13 +243,13 @@ def _distance(is_log: bool, low: float, high: float) -> float:
     return math.log1p((high - low) / low) if high < 2.0 * low else math.log(high) - math.log(low)
 
 
-@_compiled
+@compiled
 def _standard(x: float, location: float, scale: float) -> float:
     # a limit at +-inf stays there, even where the location is infinite too
     return x if math.isinf(x) else (x - location) / scale
 
 
-@_compiled
+@compiled
 def log_density(
     family: int,
     kind: int,
@@ -373,24 +366,13 @@ def log_density(
     return log_p, by_pred * location if pred_is_log else by_pred, by_a, by_b
 
 
-@_compiled
+@compiled
 def log_densities(
-    family: NDArray[np.int64],
-    kind: NDArray[np.int64],
-    value: Floats,
-    lower: Floats,
-    upper: Floats,
-    floor: Floats,
-    pred: Floats,
-    pred_is_log: NDArray[np.bool_],
-    a: Floats,
-    b: Floats,
-    nu: Floats,
-    log_p: Floats,
-    by_pred: Floats,
-    by_a: Floats,
-    by_b: Floats,
-) -> None:
+    family: NDArray[np.int64], kind: NDArray[np.int64],
+    value: Floats, lower: Floats, upper: Floats, floor: Floats,
+    pred: Floats, pred_is_log: NDArray[np.bool_], a: Floats, b: Floats, nu: Floats,
+    log_p: Floats, by_pred: Floats, by_a: Floats, by_b: Floats,
+) -> None:  # fmt: skip
     """``log_density`` of every row; all arrays are (row,), the last four are written into.
 
     Raises

@@ -11,19 +11,24 @@ from typing import Any, cast
 
 import numpy as np
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
+from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.tensor.variable import TensorVariable
 
-from cellkinetics.density import log_densities, rows
+from cellkinetics.density import codes, log_densities, rows
+from cellkinetics.kernel.dispatch import compiles
+from cellkinetics.kernel.layout import Floats
 
 # PyTensor looks its compiled code up by this key alone: it must change with the code.
-_SOURCES = (rows.__file__, __file__)
+_SOURCES = (codes.__file__, rows.__file__, __file__)
 CACHE_KEY = sha256(b"".join(Path(file).read_bytes() for file in _SOURCES)).hexdigest()
 
 type Node = Apply[Any]
+type Ints = NDArray[np.int64]
+type Bools = NDArray[np.bool_]
 type AnyVariable = Variable[Any, Any]
 type Vector = TensorVariable[Any, Any]
 
@@ -113,10 +118,13 @@ def _as_row_vector(name: str, dtype: str, value: Any) -> Vector:
     return variable if variable.dtype == dtype else pt.cast(variable, dtype)
 
 
-@register_funcify_and_cache_key(DensityOp)  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(DensityOp)
 def _numba_density(op: DensityOp, node: Node, **kwargs: Any) -> tuple[Any, str]:
     @numba_njit
-    def density(pred, a, b, family, kind, value, lower, upper, floor, nu, pred_is_log):  # type: ignore[no-untyped-def]
+    def density(
+        pred: Floats, a: Floats, b: Floats, family: Ints, kind: Ints, value: Floats,
+        lower: Floats, upper: Floats, floor: Floats, nu: Floats, pred_is_log: Bools,
+    ) -> tuple[Floats, Floats, Floats, Floats]:  # fmt: skip
         n = pred.size
         log_p, by_pred, by_a, by_b = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
         log_densities(

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from numba import njit
+from numpy.typing import NDArray
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
+from cellkinetics.density.compiled import compiled
 from cellkinetics.kernel.cache import load_kernel
 from cellkinetics.kernel.compiled import Kernel
+from cellkinetics.kernel.dispatch import compiles
+from cellkinetics.kernel.layout import Floats
 
 # Name, type and dimensions; fixed types, because each other one would be compiled anew.
 INPUTS = (
@@ -35,6 +38,7 @@ INPUTS = (
 
 
 type AnyVariable = Variable[Any, Any]
+type Ints = NDArray[np.int64]
 
 
 class KernelOp(Op):
@@ -131,9 +135,8 @@ class SumRowsBySubject(Op):
 sum_rows_by_subject = SumRowsBySubject()
 
 
-# fastmath is said in full: left open, numba would take it from whoever compiles this first.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
-def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
+@compiled
+def _sum_rows(weight: Floats, jac: Floats, start: Ints) -> Floats:
     out = np.zeros((len(start) - 1, jac.shape[1]))
     for s in range(len(start) - 1):
         for r in range(start[s], start[s + 1]):
@@ -142,19 +145,20 @@ def _sum_rows(weight, jac, start):  # type: ignore[no-untyped-def]
     return out
 
 
-@register_funcify_and_cache_key(SumRowsBySubject)  # type: ignore[untyped-decorator]
+@compiles(SumRowsBySubject)
 def _numba_sum_rows(op: SumRowsBySubject, **_: Any) -> tuple[Any, str]:
     return _sum_rows, "cellkinetics-sum-rows-1"
 
 
-@register_funcify_and_cache_key(KernelOp)  # type: ignore[untyped-decorator]
+@compiles(KernelOp)
 def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
     solve = op.solve
 
     @njit(nogil=True, error_model="numpy")
-    def kernel_op(  # type: ignore[no-untyped-def]
-        phi, const, inf_start, inf_time, inf_cells, row_start, row_time, row_obs, rtol, max_steps
-    ):
+    def kernel_op(
+        phi: Floats, const: Floats, inf_start: Ints, inf_time: Floats, inf_cells: Floats,
+        row_start: Ints, row_time: Floats, row_obs: Ints, rtol: Floats, max_steps: Ints,
+    ) -> tuple[Floats, Floats, Ints]:  # fmt: skip
         pred = np.empty(len(row_time))
         jac = np.empty((len(row_time), phi.shape[1]))
         status = np.zeros(len(phi), dtype=np.int64)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cellkinetics.outcome.answer import Answer
 
 RECOVERY = "recovery of "
+MEDIAN = ", day"  # ends the name of a median time
 _IF_ANY = re.compile("best response ")  # printed where somebody had it
 _MONTHS = (3, 6, 12)
 _BY_MONTH = tuple(f"{months} months, %" for months in _MONTHS)
@@ -99,7 +100,8 @@ def recovery(console: Console, answer: "Answer") -> None:
     rows = [r for r in answer.numbers.to_dict("records") if r["quantity"].startswith(RECOVERY)]
     by_name: dict[str, dict[str, Row]] = {}
     for row in rows:
-        name, rest = re.fullmatch(r"(.*?)((?: by day .*|, day)?)", row["quantity"]).groups()  # type: ignore[union-attr]
+        name, found, day = row["quantity"].removesuffix(MEDIAN).partition(" by day ")
+        rest = MEDIAN if row["quantity"].endswith(MEDIAN) else found + day
         by_name.setdefault(name, {})[rest] = row
     days = dict.fromkeys(rest for own in by_name.values() for rest in own if rest.startswith(" by"))
     if not any(row["n"] for row in rows):
@@ -113,7 +115,7 @@ def recovery(console: Console, answer: "Answer") -> None:
             escape(name.removeprefix(RECOVERY)),
             *counts(next(iter(own.values()))),
             *(cell(own.get(day), scale=100) for day in days),
-            cell(own.get(", day")),
+            cell(own.get(MEDIAN)),
         )
     console.print()
     console.print(table)

@@ -4,7 +4,7 @@ Time is days since the first infusion in every table. A blank cell, ``NA`` or ``
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 type Kind = Literal["text", "number", "choice", "flag"]
 
@@ -81,8 +81,9 @@ TIME = Column(
 )
 END = Column("end", "number", "last day, in days since the first infusion", unit="day")
 
-RESPONSES = ("CR", "CRh", "CRi", "MLFS", "PR", "NR", "NE")
-EVENTS = (
+Response = Literal["CR", "CRh", "CRi", "MLFS", "PR", "NR", "NE"]
+RESPONSES: tuple[str, ...] = get_args(Response)
+Event = Literal[
     "progression",
     "relapse",
     "treatment_failure",
@@ -91,7 +92,8 @@ EVENTS = (
     "other_therapy",
     "last_contact",
     "withdrawal",
-)
+]
+EVENTS: tuple[str, ...] = get_args(Event)
 TREATMENT_KINDS = (
     "lymphodepletion",
     "conditioning",

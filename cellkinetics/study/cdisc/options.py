@@ -15,7 +15,7 @@ from pydantic import (
 
 from cellkinetics.study.findings import Finding
 from cellkinetics.study.settings import explained, read_toml
-from cellkinetics.study.tables import EVENTS, RESPONSES
+from cellkinetics.study.tables import Event, Response
 
 OPTIONS_TOML = "cdisc.toml"
 
@@ -63,7 +63,7 @@ class ResponseOptions(_Section):
 
     parameters: tuple[_Code, ...] = ()
     evaluator: _Text | None = None
-    values: dict[_Code, Literal[RESPONSES]] = {}  # type: ignore[valid-type]
+    values: dict[_Code, Response] = {}
 
 
 class AssessmentOptions(_Section):
@@ -89,7 +89,7 @@ class TimeToEventOptions(_Section):
     survival: tuple[_Code, ...] = ("OS", "OSDTH", "DEATH")
     from_infusion: tuple[_Code, ...] = ("OS", "EFS", "PFS", "TTP", "TTR", "TTRESP")
     unit: _Text | None = None
-    events: dict[_Code, Literal[(*EVENTS, "none")]] = {}  # type: ignore[valid-type]
+    events: dict[_Code, Event | Literal["none"]] = {}
 
 
 class ToxicityOptions(_Section):
