@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from cellkinetics.errors import FitError, QuickRefused
-from cellkinetics.files import write_csv, write_json, write_text
+from cellkinetics.files import write_json, write_text
 from cellkinetics.fitting.compile import compile_model
 from cellkinetics.fitting.draws import take_draws
 from cellkinetics.fitting.figures import curve_figures
@@ -29,7 +29,7 @@ from cellkinetics.fitting.quick_levels import make_levels
 from cellkinetics.fitting.quick_subjects import warm_up
 from cellkinetics.fitting.result import assemble, save_tree
 from cellkinetics.fitting.summary import summarise
-from cellkinetics.fitting.tables import individual_table, parameter_table
+from cellkinetics.fitting.tables import individual_table, parameter_table, write_tables
 from cellkinetics.joint import Joint, build_model
 
 MARK = "APPROXIMATE (--quick)"
@@ -112,10 +112,7 @@ def _fit_quickly(
     folder.mkdir(parents=True)
     write_json(folder / "identity.json", own)
     save_tree(tree, folder / "posterior.zarr")
-    write_csv(folder / "parameters.csv", parameters)
-    write_csv(folder / "individuals.csv", individuals)
-    write_csv(folder / "shrinkage.csv", shrinkage)
-    write_csv(folder / "left_out.csv", joint.observations.left_out)
+    write_tables(folder, joint, parameters, individuals, shrinkage)
     write_text(folder / "fit.toml", (where / "fit.toml").read_text(encoding="utf-8"))
     timings["files"] = time.perf_counter() - clock - timings["results"]
     clock = time.perf_counter()

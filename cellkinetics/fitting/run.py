@@ -22,7 +22,7 @@ from cellkinetics.fitting.quick_result import fit_quickly
 from cellkinetics.fitting.result import assemble, save_tree
 from cellkinetics.fitting.sampling import compile_model, sample
 from cellkinetics.fitting.summary import summarise
-from cellkinetics.fitting.tables import individual_table, parameter_table, prior_table
+from cellkinetics.fitting.tables import individual_table, parameter_table, prior_table, write_tables
 from cellkinetics.joint import Joint, build_model, join
 from cellkinetics.spec import model_of, read_spec
 from cellkinetics.study import read_study
@@ -169,10 +169,7 @@ def _sample_into(
     posterior = tree["posterior"].to_dataset()
     parameters = parameter_table(joint, posterior)
     individuals, shrinkage = individual_table(joint, posterior)
-    write_csv(target / "parameters.csv", parameters)
-    write_csv(target / "individuals.csv", individuals)
-    write_csv(target / "shrinkage.csv", shrinkage)
-    write_csv(target / "left_out.csv", joint.observations.left_out)
+    write_tables(target, joint, parameters, individuals, shrinkage)
     write_text(target / "fit.toml", (where / "fit.toml").read_text(encoding="utf-8"))
     draw_figures(joint, tree, target / "figures")
     timings["results"] = time.perf_counter() - clock

@@ -1,11 +1,14 @@
 """What a fit found, as tables: population parameters and individual parameters."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from cellkinetics.files import write_csv
 from cellkinetics.fitting.convergence import ess_bulk, ess_tail, mcse_quantile, r_hat
 from cellkinetics.fitting.draws import centres, natural, take_draws
 from cellkinetics.joint import Joint
@@ -74,20 +77,10 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
         )
     scale = {q.name: q.scale for q in population.typical}
     for i, w in sorted(enumerate(population.omega), key=lambda item: declared.index(item[1].name)):
+        unit = f"SD of {scale[w.name]}" if scale[w.name] != "identity" else "SD"
         values = group["omega"].to_numpy()[:, :, i]
-        out.append(
-            Quantity(
-                name=f"omega({w.name})",
-                kind="between-subject SD",
-                unit=f"SD of {scale[w.name]}" if scale[w.name] != "identity" else "SD",
-                values=values,
-                scaled=np.log(values),
-                prior=f"log-normal, median {w.median:.3g}, SD of log {w.log_sd:.3g}",
-                prior_sd=w.log_sd,
-                origin=w.origin,
-                assumed=w.assumed,
-            )
-        )
+        name, kind = f"omega({w.name})", "between-subject SD"
+        out.append(_log_normal(w, name, kind, unit, values, w.origin, w.assumed))
     for i, e in enumerate(population.effects):
         values = group["effect"].to_numpy()[:, :, i]
         out.append(
@@ -104,37 +97,59 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
             )
         )
     for i, r in enumerate(obs.errors):
-        values = group["error"].to_numpy()[:, :, i]
         analyte = next(a for a in obs.analytes if a.name == r.analyte)
-        out.append(
-            Quantity(
-                name=r.name,
-                kind="residual error",
-                unit=analyte.unit if r.name.endswith(".additive") else "1",
-                values=values,
-                scaled=np.log(values),
-                prior=f"log-normal, median {r.median:.3g}, SD of log {r.log_sd:.3g}",
-                prior_sd=r.log_sd,
-                origin=r.origin,
-                assumed=r.assumed,
-            )
-        )
+        unit = analyte.unit if r.name.endswith(".additive") else "1"
+        values = group["error"].to_numpy()[:, :, i]
+        out.append(_log_normal(r, r.name, "residual error", unit, values, r.origin, r.assumed))
     for i, c in enumerate(obs.calibrations):
-        scaled = group["log_calibration"].to_numpy()[:, :, i]
-        out.append(
-            Quantity(
-                name=c.name,
-                kind="calibration",
-                unit="1",
-                values=np.exp(scaled),
-                scaled=scaled,
-                prior=f"log-normal, median {c.median:.3g}, SD of log {c.log_sd:.3g}",
-                prior_sd=c.log_sd,
-                origin="fit.toml" if c.log_sd else "fixed",
-                assumed=True,
-            )
-        )
+        values = np.exp(group["log_calibration"].to_numpy()[:, :, i])
+        origin = "fit.toml" if c.log_sd else "fixed"
+        out.append(_log_normal(c, c.name, "calibration", "1", values, origin, assumed=True))
     return out
+
+
+class _LogNormal(Protocol):
+    """A prior on the log scale."""
+
+    @property
+    def median(self) -> float: ...
+
+    @property
+    def log_sd(self) -> float: ...
+
+
+def _log_normal(
+    prior: _LogNormal,
+    name: str,
+    kind: str,
+    unit: str,
+    values: Floats,
+    origin: str,
+    assumed: bool,
+) -> Quantity:
+    return Quantity(
+        name=name,
+        kind=kind,
+        unit=unit,
+        values=values,
+        scaled=np.log(values),
+        prior=f"log-normal, median {prior.median:.3g}, SD of log {prior.log_sd:.3g}",
+        prior_sd=prior.log_sd,
+        origin=origin,
+        assumed=assumed,
+    )
+
+
+def _located(q: Quantity) -> dict[str, object]:
+    """What a quantity is and where it lies."""
+    low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])
+    named = {"parameter": q.name, "kind": q.kind, "unit": q.unit}
+    return {**named, "median": median, "sd": q.values.std(ddof=1), "q05": low, "q95": high}
+
+
+def _believed(q: Quantity) -> dict[str, object]:
+    """What was believed of it before, and who says so."""
+    return {"prior": q.prior, "source": q.origin, "assumption": q.assumed}
 
 
 def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
@@ -155,25 +170,15 @@ def parameter_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
         "ess_bulk": ess_bulk(stacked),
         "ess_tail": ess_tail(stacked),
     }
-    rows = []
-    for i, q in enumerate(found):
-        low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])
-        rows.append(
-            {
-                "parameter": q.name,
-                "kind": q.kind,
-                "unit": q.unit,
-                "median": median,
-                "sd": q.values.std(ddof=1),
-                "q05": low,
-                "q95": high,
-                **{name: float(values[i]) for name, values in measures.items()},
-                "prior": q.prior,
-                "source": q.origin,
-                "assumption": q.assumed,
-                "contraction": 1.0 - q.scaled.var(ddof=1) / q.prior_sd**2,
-            }
-        )
+    rows = [
+        {
+            **_located(q),
+            **{name: float(values[i]) for name, values in measures.items()},
+            **_believed(q),
+            "contraction": 1.0 - q.scaled.var(ddof=1) / q.prior_sd**2,
+        }
+        for i, q in enumerate(found)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -184,23 +189,8 @@ def prior_table(joint: Joint, group: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame with columns parameter, kind, unit, median, q05, q95, prior, source, assumption
     """
-    rows = []
-    for q in quantities(joint, group):
-        low, median, high = np.quantile(q.values, [INTERVAL[0], 0.5, INTERVAL[1]])
-        rows.append(
-            {
-                "parameter": q.name,
-                "kind": q.kind,
-                "unit": q.unit,
-                "median": median,
-                "q05": low,
-                "q95": high,
-                "prior": q.prior,
-                "source": q.origin,
-                "assumption": q.assumed,
-            }
-        )
-    return pd.DataFrame(rows)
+    rows = [{**_located(q), **_believed(q)} for q in quantities(joint, group)]
+    return pd.DataFrame(rows).drop(columns="sd")
 
 
 def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -248,3 +238,17 @@ def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.
             }
         )
     return pd.DataFrame(rows), pd.DataFrame(shrinkage)
+
+
+def write_tables(
+    folder: Path,
+    joint: Joint,
+    parameters: pd.DataFrame,
+    individuals: pd.DataFrame,
+    shrinkage: pd.DataFrame,
+) -> None:
+    """Write the tables of a result folder, with the rows that were left out of the likelihood."""
+    write_csv(folder / "parameters.csv", parameters)
+    write_csv(folder / "individuals.csv", individuals)
+    write_csv(folder / "shrinkage.csv", shrinkage)
+    write_csv(folder / "left_out.csv", joint.observations.left_out)
