@@ -82,6 +82,14 @@ def sqrt(x: Expression) -> Expression:
     return sp.sqrt(x) if _is_symbolic(x) else x**0.5
 
 
+def rescale(x: Expression, factor: float, unit: str) -> Expression:
+    """Write a quantity in another unit: ``rescale(cells, 1e-9, "10^9 cells")``.
+
+    ``factor`` is what one of its unit makes in ``unit``; the unit check holds it to be true.
+    """
+    return factor * x if _is_symbolic(x) else x.rescaled(factor, unit)
+
+
 def minimum(a: Expression, b: Expression) -> Expression:
     """The smaller of two quantities of one unit."""
     if _is_symbolic(a, b):

@@ -88,6 +88,22 @@ class Quantity:
         """Logarithm; the argument may have no unit."""
         return _of_a_number("log", self)
 
+    def rescaled(self, factor: float, unit: str) -> "Quantity":
+        """Return the same quantity in another unit; the factor must be the true one."""
+        target = parse_unit(unit)
+        text = f"{_inside(self, _PRODUCT)}*{factor:g}"
+        joint = replace(self, text=text, unit=target, binding=_PRODUCT)
+        ratio = _ratio(self.unit, target)
+        if joint.faults or (ratio is not None and abs(ratio / factor - 1) < 1e-9):
+            return joint
+        makes = "nothing" if ratio is None else f"{ratio:g}"
+        return _faulty(
+            joint,
+            f"{_short(self)} is rescaled by {factor:g} to {target}, but one {_say(self.unit)}"
+            f" makes {makes} of it",
+            self,
+        )
+
     def same_unit(self, other: Any) -> "Quantity":
         """Whichever of two alternatives is taken: both must have one unit."""
         other = _lift(other)
@@ -141,9 +157,37 @@ def check_units(model: Model) -> list[str]:
         ("solution", model.solution, (t, p), states),
         ("observe", model.observe, (y, p), {q.name: known[q.name].unit for q in model.observables}),
         ("infuse", model.infuse, (_named("cells", CELLS), p), states),
+        (
+            "characteristics",
+            lambda p: {q.name: q.compute(p) for q in model.characteristics},
+            (p,),
+            {q.name: parse_unit(q.unit) for q in model.characteristics},
+        ),
+        *_stochastic_roles(model, t, y, p, states),
     ):
         faults += _run(model, role, function, wanted, *arguments)[1]
     return faults
+
+
+def _stochastic_roles(
+    model: Model, t: Quantity, y: SimpleNamespace, p: SimpleNamespace, states: dict[str, Unit]
+) -> list[tuple[str, Callable[..., Any], tuple[Any, ...], dict[str, Unit]]]:
+    """Cells per unit of the state that can die out; its births and deaths where they are given."""
+    given = model.stochastic
+    if given is None:
+        return []
+    own = states[given.state]
+    asked: list[tuple[str, Callable[..., Any], tuple[Any, ...], Unit]]
+    asked = [("cells", given.cells, (p,), _times(CELLS, own, -1))]
+    asked += [
+        (name, function, (t, y, p), _times(own, DAY, -1))
+        for name, function in (("birth", given.birth), ("death", given.death))
+        if function is not None
+    ]
+    return [
+        ("stochastic", lambda *a, n=name, f=function: {n: f(*a)}, arguments, {name: wanted})
+        for name, function, arguments, wanted in asked
+    ]
 
 
 def _names(function: Callable[..., Any] | None, *arguments: Any) -> list[str]:

@@ -7,6 +7,7 @@ from sympy.printing.str import StrPrinter
 
 from cellkinetics.algebra import FLAG_PREFIX, NotAbove, Where
 from cellkinetics.declare import Model, Parameter
+from cellkinetics.simulation.rates import birth_and_death
 from cellkinetics.symbolic import Symbolic, trace
 
 
@@ -45,7 +46,8 @@ def equations(model: Model) -> list[tuple[str, str, str]]:
 
     Returns
     -------
-    list of (str, str, str)         sections: derived, initial, change, switch, infusion, reads
+    list of (str, str, str)         sections: derived, initial, change, switch, infusion, reads,
+                                    dies out
     """
     symbolic = trace(model)
     names = {y: sp.Symbol(name, positive=True) for name, y in symbolic.states.items()}
@@ -61,6 +63,14 @@ def equations(model: Model) -> list[tuple[str, str, str]]:
     lines += [("switch", n, f"at t = {text(e)}") for n, e in symbolic.switches.items()]
     lines += [("infusion", f"{n} +=", text(e)) for n, e in symbolic.infuse.items()]
     lines += [("reads", n, text(e)) for n, e in symbolic.observe.items()]
+    if model.stochastic is not None:
+        rates = birth_and_death(model)
+        few = f"counted one by one from {model.stochastic.threshold:g} down"
+        lines += [
+            ("dies out", f"cells of {rates.state}", f"{text(rates.cells)}*{rates.state}, {few}"),
+            ("dies out", "births per day", text(rates.birth)),
+            ("dies out", "deaths per day", text(rates.death)),
+        ]
     return lines
 
 
@@ -100,6 +110,46 @@ def parameter_rows(model: Model) -> list[dict[str, Any]]:
         }
         for q in model.parameters
     ]
+
+
+def characteristic_rows(model: Model) -> list[dict[str, Any]]:
+    """Return what follows from the typical parameters, a dict a characteristic.
+
+    Returns
+    -------
+    list of dict                    characteristic, unit, value (at typical values of parameters and
+                                    default inputs), meaning, formula, origin
+    """
+    symbolic = trace(model)
+    values = {symbolic.parameters[q.name]: q.typical for q in model.parameters}
+    values |= {symbolic.inputs[q.name]: q.default for q in model.inputs}
+    printer = _Plain({"order": "none"})
+    rows = []
+    for q in model.characteristics:
+        formula = symbolic.characteristics[q.name]
+        rows.append(
+            {
+                "characteristic": q.name,
+                "unit": q.unit,
+                "value": _number(formula, values),
+                "meaning": q.meaning,
+                "formula": str(printer.doprint(formula)),
+                "origin": q.source or "from the parameters",
+            }
+        )
+    return rows
+
+
+def _number(formula: sp.Expr, values: dict[sp.Symbol, float]) -> float:
+    """A formula without states or time, at given values; alternatives are decided."""
+    if isinstance(formula, Where):
+        condition, then, otherwise = formula.args
+        return _number(then if _number(condition, values) else otherwise, values)
+    if isinstance(formula, NotAbove):
+        a, b = (_number(side, values) for side in formula.args)
+        return float(a <= b)
+    inner = {w: _number(w, values) for w in formula.atoms(Where)}
+    return float(formula.xreplace(inner).subs(values))
 
 
 def _origin(q: Parameter) -> str:

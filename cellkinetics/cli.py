@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from cellkinetics.errors import CellKineticsError
+from cellkinetics.show.source import Source, reads_study
 
 if TYPE_CHECKING:
+    from cellkinetics.kernel.compiled import Form
     from cellkinetics.outcome.survival.intervals import ConfType
     from cellkinetics.outcome.survival.rules import CensorAt
 
-FINDINGS, CHECKS_FAILED = 1, 3
+FINDINGS, BAD_INPUT, CHECKS_FAILED, INTERRUPTED = 1, 2, 3, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -30,76 +32,25 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="result f
 StudyPath = Annotated[
     Path | None, typer.Option("--study", metavar="STUDY", help="in place of the study in fit.toml")
 ]
-Lloq = Annotated[
-    list[str] | None,
-    typer.Option("--assume-lloq", metavar="ANALYTE=VALUE", help="limit for rows without one"),
-]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace an earlier result")]
-# What a NONMEM-style CSV does not say of itself.
-_CSV = "NONMEM-style CSV"
-Names = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--name",
-        metavar="NUMBER=ANALYTE",
-        help="analyte of a DVID or CMT, say 1=qpcr; 1= leaves its rows out; may be repeated",
-        rich_help_panel=_CSV,
-    ),
-]
-Units = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--unit",
-        metavar="ANALYTE=UNIT",
-        help="say qpcr=copies/ug; may be repeated",
-        rich_help_panel=_CSV,
-    ),
-]
-DoseUnit = Annotated[
-    str | None,
-    typer.Option("--dose-unit", metavar="UNIT", help="cells or cells/kg", rich_help_panel=_CSV),
-]
-TimeUnit = Annotated[
-    str | None,
-    typer.Option("--time-unit", metavar="UNIT", help="default: day", rich_help_panel=_CSV),
-]
-IdColumn = Annotated[
-    str | None,
-    typer.Option("--id", metavar="COLUMN", help="of subjects; default: ID", rich_help_panel=_CSV),
-]
-NameColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--name-column",
-        metavar="COLUMN",
-        help="whose numbers --name names; default: DVID, else CMT",
-        rich_help_panel=_CSV,
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
 @app.command()
+@reads_study
 def check(
+    source: Source,
     what: Annotated[
-        str | None, typer.Argument(metavar="STUDY|FIT", help="folder, CSV or shipped name")
+        str | None,
+        typer.Argument(metavar="STUDY|FIT|MODEL.py", help="folder, CSV, model file or name"),
     ] = None,
     limits: Annotated[
         bool, typer.Option("--limits", help="print the decision table of limits")
     ] = False,
-    assume_lloq: Lloq = None,
-    name: Names = None,
-    unit: Units = None,
-    dose_unit: DoseUnit = None,
-    time_unit: TimeUnit = None,
-    id_column: IdColumn = None,
-    name_column: NameColumn = None,
     study: StudyPath = None,
     as_json: Json = False,
 ) -> None:
-    """Look for mistakes in a study, or in what a fit makes of it; exit 1 on errors."""
-    from cellkinetics.verify import check_anything, parse_limits
-
+    """Look for mistakes in a study, in what a fit makes of it, or in a model; exit 1 on errors."""
     if limits:
         from cellkinetics.study.limits import limits_json, limits_table
 
@@ -107,19 +58,9 @@ def check(
         return
     if what is None:
         raise typer.BadParameter("name a study or a fit, or ask for --limits")
-    from cellkinetics.catalogue import find_study
     from cellkinetics.show.findings import print_findings
-    from cellkinetics.show.nonmem import nonmem_options
-    from cellkinetics.study import check_study
 
-    lloq = parse_limits(assume_lloq or [])
-    options = nonmem_options(name or (), unit or (), dose_unit, time_unit, id_column, name_column)
-    if options and study is not None:
-        raise typer.BadParameter("--study goes with a fit, whose fit.toml says what a CSV means")
-    if options:  # of a NONMEM-style CSV, which no fit is
-        findings = check_study(find_study(what), assume_lloq=lloq, **options)
-    else:
-        findings = check_anything(what, assume_lloq=lloq, study=study)
+    findings = source.check(what, study)
     print_findings(findings, as_json=as_json)
     if any(f.severity == "error" for f in findings):
         raise typer.Exit(FINDINGS)
@@ -128,15 +69,36 @@ def check(
 @app.command()
 def models(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="model, or file.py")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE.html", help="the card as a page")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the models, or print the card of one."""
     from cellkinetics.show.models import print_card, print_models
 
-    if name is None:
+    if html is not None:
+        from cellkinetics.catalogue import load_model
+        from cellkinetics.page.write import write_page
+
+        if name is None:
+            raise typer.BadParameter("--html goes with the name of a model")
+        typer.echo(f"{write_page(load_model(name), html)} is written.")
+    elif name is None:
         print_models(as_json=as_json)
     else:
         print_card(name, as_json=as_json)
+
+
+@app.command("new-model")
+def new_model(
+    path: Annotated[Path, typer.Argument(metavar="FILE.py", help="a new file")],
+) -> None:
+    """Write a commented model file to start from."""
+    from cellkinetics.contract.new import new_model as write_model
+
+    written = write_model(path)
+    typer.echo(f"{written} is written: change it, and run 'cellkinetics check {written}'.")
 
 
 @app.command()
@@ -146,13 +108,15 @@ def priors(
     study: StudyPath = None,
     draws: Annotated[int, typer.Option(min=100, help="draws of the prior")] = 2000,
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Show what a fit believes before it has seen data: parameters, and curves against the data."""
     from cellkinetics.fitting.run import priors as run_priors
     from cellkinetics.show.fit import print_priors
 
-    print_priors(run_priors(fit, out=out, study=study, draws=draws, seed=seed), as_json=as_json)
+    view = run_priors(fit, out=out, study=study, draws=draws, seed=seed, overwrite=overwrite)
+    print_priors(view, as_json=as_json)
 
 
 @app.command()
@@ -198,7 +162,9 @@ def fit(
 
 
 @app.command()
+@reads_study
 def nca(
+    source: Source,
     study: Annotated[
         str, typer.Argument(metavar="STUDY", help="folder, CSV or name of a shipped study")
     ],
@@ -210,6 +176,13 @@ def nca(
     slope: Annotated[
         str, typer.Option(help="choice of the terminal line: winnonlin or pknca")
     ] = "winnonlin",
+    tail: Annotated[
+        str,
+        typer.Option(
+            help="windows past the last reading: from Clast as observed, or (as Phoenix WinNonlin) "
+            "predicted by the terminal line"
+        ),
+    ] = "observed",
     windows: Annotated[
         str, typer.Option(metavar="A-B,...", help="areas wanted, from day A to B")
     ] = "0-7,0-14,0-28,0-90,0-180,0-365",
@@ -233,47 +206,41 @@ def nca(
         typer.Option(metavar="REASON", help="use readings that are left out, say transplant"),
     ] = None,
     cutoff: Annotated[float | None, typer.Option(metavar="DAY", help="data cut")] = None,
-    assume_lloq: Lloq = None,
-    name: Names = None,
-    unit: Units = None,
-    dose_unit: DoseUnit = None,
-    time_unit: TimeUnit = None,
-    id_column: IdColumn = None,
-    name_column: NameColumn = None,
     out: Out = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Measure exposure without a model: Cmax, Tmax, AUC, half-lives, persistence."""
-    from cellkinetics.exposure import make_rules, parse_blq, parse_windows, write_nca
     from cellkinetics.exposure import nca as run_nca
+    from cellkinetics.exposure import write_nca
     from cellkinetics.exposure.write import check_nca_folder
     from cellkinetics.show.exposure import print_nca
-    from cellkinetics.show.nonmem import nonmem_options, read_asked
-    from cellkinetics.verify import parse_limits
 
-    options = nonmem_options(name or (), unit or (), dose_unit, time_unit, id_column, name_column)
-    data = read_asked(study, assume_lloq=parse_limits(assume_lloq or []), options=options)
+    data = source.read(study)
     if out is not None:
         check_nca_folder(out, overwrite=overwrite)
     result = run_nca(
         data,
         analytes=analyte or None,
-        windows=parse_windows(windows),
+        windows=windows,
         around=around,
         keep=keep or (),
         cutoff=cutoff,
         duration=duration,
-        rules=make_rules(
-            None, {"trapezoid": rule, "slope": slope, "route": route, **parse_blq(blq)}
-        ),
+        trapezoid=rule,
+        slope=slope,
+        tail=tail,
+        route=route,
+        blq=blq,
     )
     files = write_nca(result, out, by=by, overwrite=overwrite) if out is not None else []
     print_nca(result, by=by, files=files, as_json=as_json)
 
 
 @app.command()
+@reads_study
 def endpoints(
+    source: Source,
     study: Annotated[
         str, typer.Argument(metavar="STUDY", help="folder, CSV or name of a shipped study")
     ],
@@ -300,17 +267,18 @@ def endpoints(
             help="transplant or other_therapy censors EFS, DOR, RFS, relapse; may be repeated",
         ),
     ] = None,
+    dlt_within: Annotated[
+        str | None,
+        typer.Option(
+            "--dlt-within",
+            metavar="DAY|none",
+            help="last day of the window of dose-limiting toxicities; default: study.toml, else 28",
+        ),
+    ] = None,
     target: Annotated[
         float, typer.Option(metavar="RATE", help="compare response and MRD rates with it")
     ] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="of --bayes")] = 1,
-    assume_lloq: Lloq = None,
-    name: Names = None,
-    unit: Units = None,
-    dose_unit: DoseUnit = None,
-    time_unit: TimeUnit = None,
-    id_column: IdColumn = None,
-    name_column: NameColumn = None,
     out: Out = None,
     overwrite: Overwrite = False,
     figures: Annotated[bool, typer.Option(help="PNG and SVG")] = True,
@@ -322,15 +290,12 @@ def endpoints(
 ) -> None:
     """Compute the trial's outcome measures: response, MRD, EFS, OS, DOR, safety, exposure."""
     from cellkinetics.endpoints import Options, compute_endpoints, write_endpoints
-    from cellkinetics.endpoints.write import check_folder, default_folder
+    from cellkinetics.endpoints.options import parse_window
+    from cellkinetics.endpoints.write import result_folder
     from cellkinetics.show.endpoints import print_endpoints
-    from cellkinetics.show.nonmem import nonmem_options, read_asked
-    from cellkinetics.verify import parse_limits
 
-    options = nonmem_options(name or (), unit or (), dose_unit, time_unit, id_column, name_column)
-    data = read_asked(study, assume_lloq=parse_limits(assume_lloq or []), options=options)
-    folder = default_folder(data.name) if out is None else out
-    check_folder(folder, overwrite=overwrite)
+    data = source.read(study)
+    folder = result_folder(out, data.name, overwrite=overwrite)
     found = compute_endpoints(
         data,
         Options(
@@ -339,6 +304,7 @@ def endpoints(
             dor=dor,
             conf_type=cast("ConfType", conf_type),  # checked with the other options
             censor_at=cast("tuple[CensorAt, ...]", tuple(censor_at or ())),
+            dlt_within=parse_window(dlt_within),
             target=target,
             bayes=bayes,
             seed=seed,
@@ -352,26 +318,164 @@ def endpoints(
         raise typer.Exit(CHECKS_FAILED)
 
 
+@app.command()
+def simulate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="model, or file.py")],
+    subjects: Annotated[
+        int | None,
+        typer.Option(min=0, help="patients to draw; 0: the typical patient alone; default: 200"),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="typical value of a parameter, or an input; may be repeated",
+        ),
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="a published patient of the model")
+    ] = None,
+    patient_class: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="draw from one class of patients")
+    ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="of every patient; default: the reference"),
+    ] = None,
+    dose: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DOSE[@DAY]", help="cells/kg, such as 1e6 or 3e5@1; may be repeated"),
+    ] = None,
+    flat: Annotated[bool, typer.Option("--flat", help="doses are cells, not cells/kg")] = False,
+    weight: Annotated[float | None, typer.Option(metavar="KG", help="of every patient")] = None,
+    times: Annotated[
+        str | None, typer.Option(metavar="DAYS", help="0,7,28 or FROM:TO:STEP; both by commas")
+    ] = None,
+    states: Annotated[bool, typer.Option("--states", help="curves of the states too")] = False,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OBSERVABLE[=LLOQ]",
+            help="readings with residual error, as samples.csv; may be repeated",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    method: Annotated[str, typer.Option(help="auto, closed or ode")] = "auto",
+    rtol: Annotated[float, typer.Option(help="relative tolerance of the integrator")] = 1e-6,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    plot: Annotated[bool, typer.Option("--plot", help="curves as PNG and SVG")] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate virtual patients of a model, with its published spread between subjects."""
+    from cellkinetics.show.simulation import print_simulation
+    from cellkinetics.simulation.asked import (
+        parse_doses,
+        parse_pairs,
+        parse_readings,
+        parse_times,
+        parse_values,
+    )
+    from cellkinetics.simulation.folder import check_folder, default_folder, write_simulation
+    from cellkinetics.simulation.run import plan_simulation
+
+    infusions, notes = parse_doses(dose or [], flat=flat, weight=weight)
+    asked = plan_simulation(
+        model,
+        parse_values(values or []),
+        None if times is None else parse_times(times),
+        infusions or None,
+        subjects=subjects,
+        covariates=parse_pairs(covariate or [], "--covariate"),
+        weight=weight,
+        patient_class=patient_class,
+        example=example,
+        seed=seed,
+        form=cast("Form", method),  # checked where the kernel is built
+        rtol=rtol,
+        threads=threads,
+    )
+    folder = default_folder(asked.model.name) if out is None else out
+    check_folder(folder, overwrite=overwrite)
+    found = write_simulation(
+        asked,
+        folder,
+        states=states,
+        readings=parse_readings(read or []),
+        overwrite=overwrite,
+        figure=plot,
+    )
+    print_simulation(found, notes, as_json=as_json)
+    if found.failures:
+        raise typer.Exit(CHECKS_FAILED)
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="MODEL|FIT", help="model for SBML, fit for Stan")],
+    format: Annotated[str, typer.Option("--format", help="sbml or stan")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="default: NAME.xml or NAME.stan")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="SBML: a published patient of the model")
+    ] = None,
+    patient_class: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="SBML: a class of patients")
+    ] = None,
+    study: StudyPath = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write a model as SBML, or a whole fit as a Stan program with its data."""
+    from cellkinetics.exporting import export as run_export
+    from cellkinetics.show.export import print_export
+
+    done = run_export(
+        name,
+        format=format,
+        out=out,
+        example=example,
+        patient_class=patient_class,
+        study=study,
+        overwrite=overwrite,
+    )
+    print_export(done, as_json=as_json)
+
+
 def main() -> None:
     """Run the command line; a user's mistake is a sentence, not a traceback."""
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # With --json the usage errors are ours to print; otherwise they are typer's.
+        code = app(standalone_mode=not as_json)
     except CellKineticsError as error:
-        kind = type(error).__name__
-        if "--json" in sys.argv:
-            typer.echo(json.dumps({"error": kind, "message": str(error)}))
-        else:
-            typer.echo(f"{kind}: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+        code = refused(type(error).__name__, str(error), as_json=as_json, code=error.exit_code)
     except OSError as error:  # a full disk, a folder that may not be written
-        if "--json" in sys.argv:
-            typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
-        else:
-            typer.echo(f"A file could not be read or written: {error}", err=True)
-        raise SystemExit(2) from None
+        why = str(error) if as_json else f"a file could not be read or written: {error}"
+        code = refused(type(error).__name__, why, as_json=as_json)
+    except SystemExit as stop:
+        code = stop.code
     except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what typer says of a wrong usage
+            raise
+        code = refused("UsageError", error.format_message(), as_json=as_json)
+    if code == INTERRUPTED:
         typer.echo("Interrupted; continue a fit with --resume.", err=True)
-        raise SystemExit(130) from None
+    raise SystemExit(code)
+
+
+def refused(kind: str, message: str, *, as_json: bool, code: int = BAD_INPUT) -> int:
+    """Say why there is no answer, and return the exit code."""
+    if as_json:
+        typer.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False))
+    else:
+        typer.echo(f"{kind}: {message}", err=True)
+    return code
 
 
 if __name__ == "__main__":

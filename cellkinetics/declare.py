@@ -184,7 +184,7 @@ class Example:
 
     name: str
     meaning: str
-    values: Mapping[str, float]
+    values: Mapping[str, float] = field(hash=False)
     dosing: tuple[tuple[float, float], ...] | None = None
     source: str = ""
     assumption: str = ""
@@ -195,13 +195,47 @@ class PatientClass:
     """One of several kinds of patients that a population is a mixture of.
 
     ``typical`` replaces typical values of parameters within the class; ``probability`` is that
-    of a patient to belong to it, and those of all classes of a model sum to 1.
+    of a patient to belong to it, and those of all classes of a model sum to 1. The first class is
+    the one that a fit's typical values are those of.
     """
 
     name: str
     meaning: str
     probability: float
-    typical: Mapping[str, float]
+    typical: Mapping[str, float] = field(hash=False)
+    source: str = ""
+    assumption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Characteristic:
+    """A number that follows from the parameters and helps to read them: a threshold, a half-life.
+
+    ``compute(p)`` is written as the model's equations are.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    compute: Callable[[Named], Expression]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stochastic:
+    """A state that can die out: where few of its cells are left, they are counted one by one.
+
+    Below ``threshold`` cells the state is a birth and death process, coupled to the other states,
+    which stay deterministic. ``cells(p)`` says how many cells one unit of the state is. Its births
+    and deaths per unit of time, ``birth(t, y, p)`` and ``death(t, y, p)``, are the positive and
+    the negative terms of its right-hand side unless given.
+    """
+
+    state: str
+    cells: Callable[[Named], Expression]
+    threshold: float = 100.0
+    birth: Callable[[Expression, Named, Named], Expression] | None = None
+    death: Callable[[Expression, Named, Named], Expression] | None = None
     source: str = ""
     assumption: str = ""
 
@@ -223,7 +257,8 @@ class Model:
 
     ``doses`` is the range of total doses (cells) and ``horizon`` the last day that the model is
     meant for; a simulation outside warns. ``stiff`` models are integrated implicitly from the
-    start; others only where the explicit method does not get on.
+    start; others only where the explicit method does not get on. ``stochastic`` names the state
+    that can die out.
     """
 
     name: str
@@ -248,6 +283,8 @@ class Model:
     reference_dosing: tuple[tuple[float, float], ...] = ()
     examples: tuple[Example, ...] = ()
     classes: tuple[PatientClass, ...] = ()
+    characteristics: tuple[Characteristic, ...] = ()
+    stochastic: Stochastic | None = None
     doses: tuple[float, float] | None = None
     stiff: bool = False
     tau: float = 0.5

@@ -144,6 +144,21 @@ class CorrelationSpec(Section):
         return parameters
 
 
+class ClassSpec(Section):
+    """How a fit takes the patient classes of its model.
+
+    Subjects are not assigned to a class: the likelihood of a subject is the sum over classes of
+    probability times density. ``use = false`` takes every patient at the model's own typical
+    values. The probabilities have a Dirichlet prior around ``probabilities`` (by class; default:
+    the model's) that is worth ``concentration`` patients; ``estimate = false`` takes them as known.
+    """
+
+    use: bool = True
+    estimate: bool = True
+    concentration: Positive = 5.0
+    probabilities: dict[Name, Annotated[float, Field(gt=0, lt=1)]] = {}
+
+
 class SamplerSpec(Section):
     """How the posterior is drawn.
 
@@ -187,6 +202,7 @@ class FitSpec(Section):
     covariates: tuple[CovariateSpec, ...] = ()
     model_covariates: tuple[Name, ...] = ()
     correlation: CorrelationSpec = CorrelationSpec()
+    classes: ClassSpec | None = None
     priors: PriorSpec = PriorSpec()
     keep: tuple[Name, ...] = ()
     assume_lloq: dict[Name, Positive] = {}

@@ -37,7 +37,8 @@ class Symbolic:
     """A model's equations as SymPy expressions.
 
     ``derived`` is already substituted into all others. ``flags`` maps a switch to the symbol
-    that is 1 after it and 0 before.
+    that is 1 after it and 0 before. ``stochastic`` holds what the model gives of ``cells``,
+    ``birth`` and ``death`` of the state that can die out.
     """
 
     model: Model
@@ -52,6 +53,8 @@ class Symbolic:
     flags: dict[str, sp.Symbol]
     observe: dict[str, sp.Expr]
     infuse: dict[str, sp.Expr]
+    characteristics: dict[str, sp.Expr]
+    stochastic: dict[str, sp.Expr]
 
 
 @lru_cache(maxsize=64)
@@ -109,9 +112,30 @@ def trace(model: Model) -> Symbolic:
             model, "observe", model.observe, y, p, wanted=[q.name for q in model.observables]
         ),
         infuse=_run(model, "infuse", model.infuse, CELLS, p, among=names) if model.infuse else {},
+        characteristics=_run(model, "characteristics", _characteristics(model), p),
+        stochastic=_run(model, "stochastic", _stochastic(model, names), TIME, y, p),
     )
     _check_symbols(result)
     return result
+
+
+def _characteristics(model: Model) -> Callable[..., Any]:
+    """All characteristics of a model as one function."""
+    return lambda p: {q.name: q.compute(p) for q in model.characteristics}
+
+
+def _stochastic(model: Model, states: list[str]) -> Callable[..., Any]:
+    """What a model gives of the state that can die out as one function."""
+    given = model.stochastic
+    if given is None:
+        return lambda t, y, p: {}
+    if given.state not in states:
+        raise ModelError(
+            f"{model.name}: stochastic names '{given.state}', which is not a state."
+            f" {did_you_mean(given.state, states)}"
+        )
+    rates = {name: f for name in ("birth", "death") if (f := getattr(given, name)) is not None}
+    return lambda t, y, p: {"cells": given.cells(p)} | {n: f(t, y, p) for n, f in rates.items()}
 
 
 def _run(
@@ -177,12 +201,15 @@ def _check_symbols(s: Symbolic) -> None:
         "solution": (s.solution or {}, constants | flags | {TIME}),
         "observe": (s.observe, constants | states),
         "infuse": (s.infuse, constants | {CELLS}),
+        "characteristics": (s.characteristics, constants),
+        "stochastic": (s.stochastic, constants | states | flags | {TIME}),
     }
     used: set[sp.Symbol] = set()
     for role, (expressions, symbols) in allowed.items():
         for name, expression in expressions.items():
             free = expression.free_symbols
-            used |= free
+            # What merely follows from a parameter is no use of it.
+            used |= free if role != "characteristics" else set()
             for extra in sorted(free - symbols, key=str):
                 text = str(extra)
                 if text.startswith(FLAG_PREFIX):

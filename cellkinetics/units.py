@@ -46,6 +46,9 @@ _SPELLINGS = {
     "IU": "IU",
 }
 _NAMES = {spelt: name for name, all_of_it in _SPELLINGS.items() for spelt in all_of_it.split()}
+# The same in another case is something else (PG a petagram, D a debye), or nothing.
+_IN_ANY_CASE = {spelt.lower(): name for spelt, name in _NAMES.items()}
+_MOLAR = ("M", "mM")
 
 # What our names are called in pint's registry.
 _IN_PINT = {"copies": "copy", "cells": "cell", "%": "percent"}
@@ -169,6 +172,12 @@ def _parse(text: str) -> Unit:
         raise _not_a_unit(text)
     unit = Unit(factor, tuple((name, power) for name, power in powers.items() if power))
     for name in powers:
+        meant = _IN_ANY_CASE.get(name.lower())
+        if meant and name not in _SPELLINGS and name not in _MOLAR:
+            raise UnitError(
+                f"{text!r} is not a known unit: upper and lower case differ, and {name!r} is not "
+                f"{meant!r}. Write {meant}."
+            )
         if name not in _SPELLINGS and not _known_to_pint(name):
             part = "" if name == text else f": {name!r} is not"
             raise UnitError(f"{text!r} is not a known unit{part}. Examples: {_EXAMPLES}.")

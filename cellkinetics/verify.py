@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellkinetics.catalogue import find_fit, find_study
+from cellkinetics.catalogue import find_fit, find_study, model_names
 from cellkinetics.errors import CellKineticsError, SpecError
 from cellkinetics.study import Finding, Study, check_study, read_study
 from cellkinetics.study.exclusions import REASONS
-from cellkinetics.study.findings import finding, in_order, listed
+from cellkinetics.study.findings import counted, finding, in_order, listed
+from cellkinetics.study.nonmem_layout import NonmemOptions
 
 if TYPE_CHECKING:
     from cellkinetics.declare import Model
@@ -39,8 +40,9 @@ def check_anything(
     *,
     assume_lloq: Mapping[str, float] | None = None,
     study: str | Path | None = None,
+    options: NonmemOptions | None = None,
 ) -> list[Finding]:
-    """Check a fit where there is one of that name, else a study.
+    """Check a model file, a fit where there is one of that name, else a study or a shipped model.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ def check_anything(
     assume_lloq : mapping, optional     limit of analytes whose rows give none; for a fit, on top of
                                         what its fit.toml assumes
     study : str or path, optional       of a fit, in place of the study in fit.toml
+    options : NonmemOptions, optional   of a NONMEM-style CSV, which no fit is
 
     Returns
     -------
@@ -58,6 +61,16 @@ def check_anything(
     SpecError                           ``study`` without a fit; fit.toml cannot be read
     StudyError, ModelError              nothing of that name
     """
+    if options:
+        if study is not None:
+            raise SpecError("--study goes with a fit, whose fit.toml says what a CSV means.")
+        return check_study(find_study(name), assume_lloq=assume_lloq, **options)
+    if str(name).endswith(".py"):
+        if study is not None or assume_lloq:
+            raise SpecError(f"{name} is a model: --study and --assume-lloq do not go with it.")
+        from cellkinetics.contract import check_file  # noqa: PLC0415  (wakes numba)
+
+        return check_file(name)
     try:
         folder = find_fit(name)
     except SpecError as not_a_fit:
@@ -66,6 +79,10 @@ def check_anything(
         try:
             alone = find_study(name)
         except CellKineticsError as not_a_study:
+            if str(name) in model_names():
+                from cellkinetics.contract import check_shipped  # noqa: PLC0415
+
+                return check_shipped(str(name))
             raise type(not_a_study)(f"{not_a_study} {not_a_fit}") from None
         return check_study(alone, assume_lloq=assume_lloq)
     return check_fit(folder, assume_lloq=assume_lloq, study=study)
@@ -152,7 +169,7 @@ def _what_enters(study: Study, model: "Model", spec: "FitSpec") -> list[Finding]
                 "analyte-not-fitted",
                 "fit",
                 file="fit.toml",
-                came=f"{count} rows of analyte '{unused}' that this fit does not use",
+                came=f"{counted(count, 'row')} of analyte '{unused}', which this fit does not use",
                 cure=f"To use them, add [analytes.{unused}].",
             )
         )
@@ -175,7 +192,8 @@ def _what_enters(study: Study, model: "Model", spec: "FitSpec") -> list[Finding]
             finding(
                 "rows-left-out",
                 "samples",
-                came=f"{len(rows)} rows of '{analyte}' left out ({reason}; subjects {left})",
+                came=f"{counted(len(rows), 'row')} of '{analyte}' left out ({reason}; "
+                f"{'subjects' if ', ' in left else 'subject'} {left})",
                 cure=f"keep = ['{reason}'] in fit.toml takes them in." if reason in REASONS else "",
             )
         )

@@ -85,6 +85,21 @@ def carried_forward(rows: pd.DataFrame) -> pd.Series:
     return ((ordered["value"] == last) & (ordered["value"] > FLOOR)).reindex(rows.index)
 
 
+def say_detected(rows: pd.DataFrame, put_in: pd.Series) -> pd.DataFrame:
+    """Take from levels that the compilers put in all that they say: leukaemia was detected.
+
+    Returns
+    -------
+    DataFrame                     those rows above ``uloq``, the floor (cens -1); no lloq
+    """
+    return rows.assign(
+        cens=rows["cens"].mask(put_in, -1),
+        value=rows["value"].mask(put_in, FLOOR),
+        uloq=pd.Series(FLOOR, rows.index).where(put_in),
+        lloq=rows["lloq"].mask(put_in),
+    )
+
+
 def prepare(
     source: Path, out: Path, analytes: Sequence[str], *, name: str, under_floor: str, imputed: str
 ) -> Ledger:
@@ -97,7 +112,8 @@ def prepare(
     analytes : sequence of str    of ``car_t``, ``cd19_pos``, ``cd19_neg``
     name : str                    of the study
     under_floor : str             ``censor`` or ``keep``: values between 0 and the floor
-    imputed : str                 ``keep`` or ``drop``: leukaemia levels that patients share
+    imputed : str                 leukaemia levels that patients share: ``detected`` (above the
+                                  floor, as are those carried forward), ``keep`` or ``drop``
 
     Returns
     -------
@@ -119,13 +135,23 @@ def prepare(
     shared = shared_levels(raw)
     if imputed == "drop":
         raw = ledger.drop(raw, shared, "leukaemia level that patients share: put in, not measured")
+    elif imputed == "detected":
+        why = f"leukaemia level that patients share: put in, says above {FLOOR} (cens -1)"
+        ledger.add("recoded", raw[shared], why)
     else:
         ledger.add("kept", raw[shared], "leukaemia level that patients share: put in, not measured")
     parts = []
     for analyte in sorted(set(raw["analyte"])):
         rows = raw[raw["analyte"] == analyte]
-        ledger.add("kept", rows[carried_forward(rows)], f"{analyte} equal to that patient's last")
-        parts.append(classify_floor(rows, ledger, analyte=analyte, under_floor=under_floor))
+        same = carried_forward(rows)
+        part = classify_floor(rows, ledger, analyte=analyte, under_floor=under_floor)
+        if imputed == "detected" and analyte != "car_t":
+            why = f"{analyte} equal to that patient's last: says above {FLOOR} (cens -1)"
+            ledger.add("recoded", rows[same & ~shared.reindex(rows.index)], why)
+            part = say_detected(part, same | shared.reindex(rows.index))
+        else:
+            ledger.add("kept", rows[same], f"{analyte} equal to that patient's last")
+        parts.append(part)
     samples = pd.concat(parts).assign(unit="cells/uL")
     ledger.add("kept", samples[samples["subject"].isin(LOOKS_TRACED)], "profile that looks traced")
     subjects = raw[["subject", "group"]].drop_duplicates().sort_values("subject")
@@ -147,9 +173,10 @@ def main(doc: str, name: str, analytes: Sequence[str]) -> None:
     if "cd19_pos" in analytes:
         options.add_argument(
             "--imputed",
-            choices=("keep", "drop"),
-            default="keep",
-            help="leukaemia levels that several patients share to the last digit",
+            choices=("detected", "keep", "drop"),
+            default="detected",
+            help="leukaemia levels that several patients share to the last digit: detected, no"
+            " more (default); as read; left out",
         )
     chosen = options.parse_args()
     run(

@@ -17,7 +17,7 @@ from cellkinetics.errors import CellKineticsError, StudyError
 
 FITS = Path(__file__).resolve().parent
 SAMPLE_COLUMNS = (
-    "subject", "time", "analyte", "value", "unit", "cens", "lloq", "specimen",
+    "subject", "time", "analyte", "value", "unit", "cens", "lloq", "uloq", "specimen",
 )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def write_study(
     out : Path                    created where needed; not inside ``fits``, which is tracked
     settings : str                the text of study.toml
     tables : dict of DataFrame    by name, without ``samples``
-    samples : DataFrame           columns ``SAMPLE_COLUMNS`` (specimen optional), any order of rows
+    samples : DataFrame           columns ``SAMPLE_COLUMNS`` (uloq, specimen optional), in any order
 
     Raises
     ------

@@ -28,9 +28,12 @@ ORDER = (
     "published",
     "observation",
     "population",
+    "identifiability",
+    "simulation",
     "joint",
     "plot",
     "fitting",
+    "exporting",
     "exposure",
     "outcome",
     "cdisc",
@@ -44,7 +47,7 @@ ORDER = (
 MODEL_FILES = {"declare", "algebra"}
 HEAVY = {
     "pymc": ("joint", "fitting"),
-    "pytensor": ("joint", "fitting", "kernel/op", "kernel/density_op"),
+    "pytensor": ("joint", "fitting", "kernel/op", "kernel/density_op", "kernel/dispatch"),
     "nutpie": ("fitting",),
     "matplotlib": ("plot",),
 }

@@ -40,7 +40,7 @@ def adtte_table(
     ----------
     answers : iterable of Answer  ``subjects`` has subject, time (days from the endpoint's origin;
                                   missing: does not count), event (1 or true: yes), and may have
-                                  what, why, start (day of origin since the infusion) and table
+                                  what, why, start (day of origin since the infusion), file, table
     study : str                   STUDYID
     origin : float, day           day of origin where an answer has no ``start``
 
@@ -121,6 +121,7 @@ def _part(
     if "start" in kept:
         start = pd.to_numeric(kept["start"]).to_numpy(dtype=np.float64)
     what, why = texts_of(kept, "what"), texts_of(kept, "why")
+    sources = texts_of(kept, "file" if "file" in kept else "table")
     return pd.DataFrame(
         {
             "STUDYID": study,
@@ -139,8 +140,8 @@ def _part(
                 "" if e else _sentence(_PLACE.sub("", y.removeprefix("censored: ")))
                 for y, e in zip(why, event, strict=True)
             ],
-            "SRCDOM": [text.upper() for text in texts_of(kept, "table")],
-            "SRCVAR": ["TIME" if text else "" for text in texts_of(kept, "table")],
+            "SRCDOM": [Path(source).stem.upper() for source in sources],
+            "SRCVAR": ["TIME" if source else "" for source in sources],
         }
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cellkinetics.outcome.answer import Answer
+from cellkinetics.outcome.survival.course import DISEASE
 
 _ROUNDING = 1e-9
 
@@ -49,6 +50,15 @@ def run_checks(answers: Mapping[str, Answer]) -> list[Check]:
                 _not_the_same(answers["dor"].subjects, answers["response"].subjects),
             )
         )
+    if "efs" in have:
+        out += [
+            _of(
+                f"{name.upper()} does not outlive an event that EFS counts",
+                _outlived(answers["efs"].subjects, answers[name].subjects),
+            )
+            for name in ("dor", "rfs")
+            if name in have
+        ]
     if "os" in have and "deaths" in answers["safety"].more:
         out.append(
             _of(
@@ -120,6 +130,22 @@ def _death_missed(efs: pd.DataFrame, os: pd.DataFrame) -> list[str]:
     both = efs.merge(os, on="subject", suffixes=("", "_os"))
     missed = (both["event_os"] == 1) & (both["event"] == 0) & (both["day"] >= both["day_os"])
     return [str(s) for s in both.loc[missed.fillna(False).astype(bool), "subject"]]
+
+
+def _outlived(efs: pd.DataFrame, since: pd.DataFrame) -> list[str]:
+    """Find who has an event in EFS on or after the start of a response that ends later.
+
+    A disease that stayed refractory (``what`` is then none of these) ends no response, and neither
+    does what a rule dates back to day 0, before any response.
+    """
+    both = since.merge(efs[efs["event"] == 1], on="subject", suffixes=("", "_efs"))
+    ended = both["what_efs"].isin((*DISEASE, "death")) & (both["day_efs"] >= both["start"])
+    wrong = both[ended & (both["day"] > both["day_efs"] + _ROUNDING)]
+    return [
+        f"{row['subject']}: {row['what_efs'].replace('_', ' ')} on day {row['day_efs']:g}, "
+        f"response to day {row['day']:g}"
+        for row in wrong.to_dict("records")
+    ]
 
 
 def _not_the_same(dor: pd.DataFrame, best: pd.DataFrame) -> list[str]:

@@ -17,7 +17,7 @@ _WHAT = {
     "toxicities": "term",
     "treatments": "drug",
 }
-COLUMNS = ("table", "line", "subject", "time", "cut", "what")
+COLUMNS = ("table", "file", "line", "subject", "time", "cut", "what")
 
 
 def cut_days(study: Study, cutoff: float | None) -> pd.Series:
@@ -36,7 +36,7 @@ def rows_after(study: Study, cutoff: float | None) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame                     table, line, subject, time, cut (day), what
+    DataFrame                     table, file, line, subject, time, cut (day), what
     """
     days = cut_days(study, cutoff)
     parts = []
@@ -48,7 +48,7 @@ def rows_after(study: Study, cutoff: float | None) -> pd.DataFrame:
         late = frame["time"] > limit
         if late.any():
             rows = frame.loc[late, ["line", "subject", "time"]].assign(
-                table=table.name, cut=limit[late]
+                table=table.name, file=study.files(table.name)[late], cut=limit[late]
             )
             what = _WHAT.get(table.name)
             rows["what"] = frame.loc[late, what].map(str) if what else table.name

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,9 +23,9 @@ class Options:
 
     ``cutoff`` (day) is a data cut for every part; ``efs`` and ``dor`` name a rule; ``conf_type`` is
     the scale of the Kaplan-Meier intervals; ``censor_at`` names "transplant" or "other_therapy",
-    which then censor EFS, DOR, RFS and relapse (never OS or follow-up); ``target`` is the rate with
-    which response and MRD rates are compared; ``bayes`` adds posteriors by NUTS, drawn with
-    ``seed``.
+    which then censor EFS, DOR, RFS and relapse (never OS or follow-up); ``dlt_within`` is the last
+    day on which a toxicity counts as dose-limiting, or "none"; ``target`` is the rate with which
+    response and MRD rates are compared; ``bayes`` adds posteriors by NUTS, drawn with ``seed``.
     """
 
     cutoff: float | None = None
@@ -33,6 +33,7 @@ class Options:
     dor: str | None = None
     conf_type: ConfType = "log-log"
     censor_at: tuple[CensorAt, ...] = ()
+    dlt_within: float | Literal["none"] | None = None
     target: float = TARGET
     bayes: bool = False
     seed: int = 1
@@ -44,8 +45,8 @@ def resolved(study: Study, options: Options) -> Options:
     Raises
     ------
     EndpointsError                an unknown rule, scale or cause of censoring, a cut before day 0,
-                                  a target that is no rate, a rule that needs a landmark which the
-                                  study does not have
+                                  a window of no length, a target that is no rate, a rule that needs
+                                  a landmark which the study does not have
     """
     settings = study.settings
     efs = _known(options.efs or settings.endpoints.efs, EFS, "--efs")
@@ -70,8 +71,35 @@ def resolved(study: Study, options: Options) -> Options:
         raise EndpointsError(
             f"--cutoff {options.cutoff:g}: wanted a day from the infusion (day 0) on."
         )
-    censor_at = tuple(dict.fromkeys(options.censor_at))
-    return replace(options, efs=efs, dor=dor, censor_at=censor_at)
+    window = settings.safety.dlt_window if options.dlt_within is None else options.dlt_within
+    if window is not None and window != "none" and not 0 < window < np.inf:
+        raise EndpointsError(f"--dlt-within {window:g}: wanted a day after the infusion, or none.")
+    return replace(
+        options,
+        efs=efs,
+        dor=dor,
+        censor_at=tuple(dict.fromkeys(options.censor_at)),
+        dlt_within="none" if window is None else window,
+    )
+
+
+def parse_window(text: str | None) -> float | Literal["none"] | None:
+    """Read ``--dlt-within``: a day, or "none".
+
+    Raises
+    ------
+    EndpointsError                another text
+    """
+    if text is None:
+        return None
+    if text == "none":
+        return "none"
+    try:
+        return float(text)
+    except ValueError:
+        raise EndpointsError(
+            f"--dlt-within {text!r}: wanted the last day of the window, such as 28, or none."
+        ) from None
 
 
 def _known(name: str, known: Collection[str], option: str) -> str:

@@ -13,6 +13,7 @@ from cellkinetics.endpoints.cut import rows_after, samples_up_to
 from cellkinetics.endpoints.inputs import input_hashes, versions
 from cellkinetics.endpoints.options import Options, resolved
 from cellkinetics.endpoints.reported import against_reported
+from cellkinetics.endpoints.words import in_users_words
 from cellkinetics.errors import CellKineticsError
 from cellkinetics.exposure import NcaResult, nca
 from cellkinetics.outcome.answer import Answer, number, numbers
@@ -144,7 +145,10 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
     survival = replace(survival, courses=courses_of(study, survival))
     for name, compute in _times(study, chosen, survival).items():
         part(name, compute)
-    part("safety", lambda: safety(study, relapses=relapses, cutoff=cutoff))
+    part(
+        "safety",
+        lambda: safety(study, relapses=relapses, cutoff=cutoff, dlt_within=chosen.dlt_within),
+    )
     found: list[NcaResult] = []
 
     def exposure() -> Answer:
@@ -153,7 +157,7 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
 
     part("exposure", exposure)
     part("cytokine", lambda: cytokine(seen, cutoff=cutoff))
-    answers = {name: answers[name] for name in PARTS}
+    answers = {name: in_users_words(answers[name], study.sources) for name in PARTS}
     checks = run_checks(answers)
     packages: tuple[str, ...] = ()
     if chosen.bayes:

@@ -4,10 +4,9 @@ import json
 from textwrap import fill
 from typing import Any
 
-import pandas as pd
-
 from cellkinetics.endpoints.options import Options
 from cellkinetics.endpoints.run import Endpoints
+from cellkinetics.files import records
 from cellkinetics.outcome.answer import LEVEL
 
 KIND = "cellkinetics endpoints"  # marks endpoints.json, and with it the folder, as ours
@@ -94,16 +93,6 @@ def censoring(options: Options) -> str:
     """Say what censors EFS, DOR, RFS and relapse beside the end of follow-up; often nothing."""
     names = " and ".join(name.replace("_", " ") for name in options.censor_at)
     return f"; {names} censors EFS, DOR, RFS and relapse" if names else ""
-
-
-def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Rows of a table; a missing cell is None, an infinite number the text "inf" or "-inf"."""
-    plain = table.astype(object).where(table.notna(), None)
-    infinite = {float("inf"): "inf", float("-inf"): "-inf"}
-    return [
-        {k: infinite[v] if isinstance(v, float) and v in infinite else v for k, v in row.items()}
-        for row in plain.to_dict("records")
-    ]
 
 
 def _settings(found: Endpoints) -> list[str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellkinetics import files as folders
 from cellkinetics.cdisc import write_adtte, write_pp
 from cellkinetics.endpoints.options import EndpointsError
 from cellkinetics.endpoints.run import Endpoints
 from cellkinetics.endpoints.text import KIND, content, definitions
-from cellkinetics.exposure import folder as folders
 from cellkinetics.files import write_csv, write_json, write_text
 from cellkinetics.study.findings import Finding
 
@@ -24,6 +24,20 @@ def default_folder(study: str) -> Path:
     """Folder of a study's endpoints, in the working directory: ``results/NAME-endpoints``."""
     plain = re.sub(r"[^\w.-]+", "-", study, flags=re.ASCII).strip("-.") or "study"
     return Path("results") / f"{plain[:80]}-endpoints"
+
+
+def result_folder(folder: str | Path | None, study: str, *, overwrite: bool = False) -> Path:
+    """Choose the folder of a study's endpoints, and refuse one that must not be written.
+
+    Returns
+    -------
+    Path                            absolute; :func:`default_folder` where none is asked for
+
+    Raises
+    ------
+    EndpointsError                  see :func:`check_folder`
+    """
+    return check_folder(default_folder(study) if folder is None else folder, overwrite=overwrite)
 
 
 def check_folder(folder: str | Path, *, overwrite: bool = False) -> Path:

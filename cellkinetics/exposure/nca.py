@@ -20,6 +20,7 @@ from cellkinetics.exposure.rules import (
     check_windows,
     describe_rules,
     make_rules,
+    parse_windows,
 )
 from cellkinetics.exposure.select import (
     KEYS,
@@ -82,7 +83,7 @@ def nca(
     study: Study,
     *,
     analytes: str | Collection[str] | None = None,
-    windows: Sequence[Window] = WINDOWS,
+    windows: Sequence[Window] | str = WINDOWS,
     metrics: Sequence[str] | None = None,
     around: str | None = None,
     keep: Collection[str] = (),
@@ -97,7 +98,7 @@ def nca(
     ----------
     study : Study
     analytes : str or collection, optional    default: those in copies or cells, without white cells
-    windows : sequence of (start, end), day   areas wanted
+    windows : sequence of (start, end), day   areas wanted; or a text such as "0-7,0-28"
     metrics : sequence of str, optional       default: all of the registry
     around : str, optional        drug (or kind) of ``treatments``: also the areas before and after
     keep : collection of str      readings after a transplant or other therapy are left out as they
@@ -105,7 +106,8 @@ def nca(
     cutoff : float, optional, day readings after it are left out
     duration : float, day         of the infusion, with route 'infusion'
     rules : Rules, optional
-    **changes                     single rules: ``trapezoid="linear"``, ``slope="pknca"`` ...
+    **changes                     single rules: ``trapezoid="linear"``, ``slope="pknca"`` ...;
+                                  ``blq="before=zero,after=drop"`` says several at once
 
     Returns
     -------
@@ -116,6 +118,7 @@ def nca(
     SpecError                     an unknown analyte, metric, rule or treatment; a cut before day 0
     """
     chosen = make_rules(rules, changes)
+    spans = parse_windows(windows) if isinstance(windows, str) else check_windows(windows)
     if cutoff is not None and not 0 <= cutoff < np.inf:
         raise SpecError(f"--cutoff {cutoff:g}: wanted a day from the infusion (day 0) on.")
     if (chosen.route == "infusion") != (0 < duration < np.inf):
@@ -148,7 +151,7 @@ def nca(
     )
     wanted: list[Metric] = [
         *choose_metrics(metrics),
-        *windows_as_metrics(check_windows(windows), "day"),
+        *windows_as_metrics(spans, "day"),
         *(around_treatment(around) if around is not None else []),
     ]
     results = evaluate(curves, chosen, wanted)
@@ -170,7 +173,7 @@ def nca(
         subjects=study.subjects,
         rules=chosen,
         duration=duration,
-        windows=check_windows(windows),
+        windows=spans,
         notes=_remarks(study, keys, used, left_out, cutoff),
     )
 

@@ -224,10 +224,9 @@ def _window(name: str, meaning: str, bounds: Callable[[Profiles], tuple[Floats, 
         # With the curve going on to zeros behind Tlast there is nothing left to extrapolate.
         to_zero = past & (p.end > p.t_last)
         tailed = past & ~to_zero
-        k = rate.value
+        no_rate = tailed & np.isnan(rate.value)
         first = np.maximum(begin, p.t_last)
-        tail = p.c_last / k * np.exp(-k * (first - p.t_last)) * -np.expm1(-k * (end - first))
-        no_rate = tailed & np.isnan(k)
+        tail = _past_last(p, rate.value, others["Clast_pred"].value, first, end)
         return found(
             parts,
             inside + np.where(tailed, tail, 0.0),
@@ -237,7 +236,26 @@ def _window(name: str, meaning: str, bounds: Callable[[Profiles], tuple[Floats, 
             note(parts, to_zero, Note.ENDS_AT_ZERO),
         )
 
-    return Metric(name, meaning, "level*time", function, ("lambda_z",), "AUCINT")
+    return Metric(name, meaning, "level*time", function, ("lambda_z", "Clast_pred"), "AUCINT")
+
+
+def _past_last(p: Profiles, rate: Floats, predicted: Floats, begin: Floats, end: Floats) -> Floats:
+    """Area between two times from Tlast on, under the rule for it.
+
+    Source
+    ------
+    Phoenix WinNonlin, "Partial area calculation", extrapolation after the last numeric observation.
+    """
+    level = p.c_last if p.rules.tail == "observed" else predicted
+    one = np.where(begin > p.t_last, level * np.exp(-rate * (begin - p.t_last)), p.c_last)
+    two = level * np.exp(-rate * (end - p.t_last))
+    # In logarithms, because the level at the end may underflow.
+    start = np.where(begin > p.t_last, rate * (begin - p.t_last), np.log(level / p.c_last))
+    drop = rate * (end - p.t_last) - start
+    width = end - begin
+    falls = drop > 0
+    log = width * one * -np.expm1(-drop) / np.where(falls, drop, 1.0)
+    return np.asarray(np.where(falls, log, 0.5 * width * (one + two)))
 
 
 def window_name(start: float, stop: float, time_unit: str) -> str:

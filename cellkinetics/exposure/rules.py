@@ -14,6 +14,7 @@ Route = Literal["extravascular", "bolus", "infusion"]
 Inside = Literal["zero", "drop", "half", "lloq"]
 After = Literal["drop", "zero"]
 Tmax = Literal["auto", "in", "out"]
+Tail = Literal["observed", "predicted"]
 
 WINDOWS: tuple[Window, ...] = tuple((0.0, float(end)) for end in (7, 14, 28, 90, 180, 365))
 
@@ -38,6 +39,10 @@ class Rules:
     route : 'extravascular', 'bolus' or 'infusion'
     before, between, after : str        what stands for a reading below its limit: before the first
                                         quantifiable one, between two, after the last
+    tail : 'observed' or 'predicted'    past Tlast a window is extrapolated from Clast as read (then
+                                        windows add up), or as Phoenix WinNonlin does: by the
+                                        logarithmic trapezoid from Clast as read to the terminal
+                                        line's level at the window's end
     tmax : 'auto', 'in' or 'out'        may Tmax itself be on the terminal line ('auto': for an
                                         intravenous bolus only)
     min_points : int                    fewest readings on the terminal line
@@ -53,6 +58,7 @@ class Rules:
     before: Inside = "zero"
     between: Inside = "drop"
     after: After = "drop"
+    tail: Tail = "observed"
     tmax: Tmax = "auto"
     min_points: int = 3
     tolerance: float = 1e-4
@@ -87,6 +93,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "before": get_args(Inside),
     "between": get_args(Inside),
     "after": get_args(After),
+    "tail": get_args(Tail),
     "tmax": get_args(Tmax),
 }
 
@@ -97,13 +104,15 @@ def make_rules(rules: Rules | None, changes: Mapping[str, Any]) -> Rules:
     Parameters
     ----------
     rules : Rules or None         default rules where None
-    changes : mapping             name of a rule -> its value
+    changes : mapping             name of a rule -> its value; "blq" -> a text of :func:`parse_blq`
 
     Raises
     ------
     SpecError                     an unknown rule or value
     """
     names = [f.name for f in fields(Rules)]
+    changes = dict(changes)
+    changes |= parse_blq(changes.pop("blq")) if "blq" in changes else {}
     for name in changes:
         if name not in names:
             raise SpecError(f"there is no rule '{name}'. {did_you_mean(name, names)}")
@@ -155,12 +164,18 @@ def parse_blq(text: str) -> dict[str, str]:
     """
     out: dict[str, str] = {}
     for part in text.split(","):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        if name not in ("before", "between", "after"):
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if name not in ("before", "between", "after") or not sign:
             raise SpecError(
                 f"--blq {part.strip()!r}: wanted PLACE=RULE with the places before, between and"
                 " after, such as before=zero,between=drop,after=drop."
             )
+        if value not in _WORDS[name]:
+            raise SpecError(
+                f"--blq {name}={value} is not a rule. {did_you_mean(value, _WORDS[name])}"
+            )
+        if name in out:
+            raise SpecError(f"--blq names {name} twice: {out[name]} and {value}.")
         out[name] = value
     return out
 
@@ -185,6 +200,11 @@ def describe_rules(rules: Rules, *, time_unit: str = "day", duration: float = 0.
     }[rules.slope]
     ends = "before" if rules.slope == "winnonlin" else "up to"
     end = f", readings {ends} the end of the infusion left out" if rules.route == "infusion" else ""
+    past = {
+        "observed": "as Clast exp(-lambda_z (t - Tlast))",
+        "predicted": "to the terminal line's level at its end, by the logarithmic trapezoid from"
+        " Clast (Phoenix WinNonlin)",
+    }[rules.tail]
     tmax = "Tmax may be on it" if rules.tmax_on_line else "Tmax is not on it"
     after = {"drop": "dropped", "zero": "0"}[rules.after]
     return "\n".join(
@@ -199,8 +219,8 @@ def describe_rules(rules: Rules, *, time_unit: str = "day", duration: float = 0.
             f"Terminal line ({rules.slope}): the last {rules.min_points} or more quantifiable"
             f" readings, {order}; within {rules.tolerance:g} of the best, most readings; {tmax}"
             f"{end}.",
-            "Windows: between readings interpolated as the area is; past Tlast extrapolated as"
-            " Clast exp(-lambda_z (t - Tlast)), flagged, not estimable without lambda_z.",
+            "Windows: between readings interpolated as the area is; past Tlast extrapolated"
+            f" {past}, flagged, not estimable without lambda_z.",
             "Contraction: the same choice of line from Tmax forwards (Tmax on it)."
             " Rise: one line from the lowest quantifiable reading after the infusion to Tmax."
             " Fold expansion: Cmax over the lowest reading after the infusion and before Tmax.",

@@ -7,11 +7,17 @@ from pathlib import Path
 import pandas as pd
 
 from cellkinetics.errors import SpecError
-from cellkinetics.exposure.folder import Maker, check_folder, write_whole
 from cellkinetics.exposure.nca import NcaResult
 from cellkinetics.exposure.registry import glossary
 from cellkinetics.exposure.summary import summarise
-from cellkinetics.files import write_csv, write_json, write_text
+from cellkinetics.files import (
+    Maker,
+    check_folder,
+    write_csv,
+    write_json,
+    write_text,
+    write_whole,
+)
 
 _MAKER = Maker("exposure.json", "cellkinetics nca", SpecError)
 PER_PAGE = 20

@@ -12,7 +12,7 @@ import xarray as xr
 from cellkinetics.density import draw_readings, log_densities
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.compiled import build_kernel
-from cellkinetics.kernel.layout import Dosing, Floats, Rows
+from cellkinetics.kernel.layout import Floats, Rows, repeated_dosing, repeated_rows
 from cellkinetics.population import to_natural
 
 CHUNK_ROWS = 400_000
@@ -42,7 +42,7 @@ def flat(group: xr.Dataset, name: str) -> Floats:
 
 
 def centres(joint: Joint, group: xr.Dataset) -> Floats:
-    """What each subject's phi is expected to be: typical value and covariates.
+    """What each subject's phi is expected to be: typical value of its class, and covariates.
 
     Returns
     -------
@@ -50,11 +50,40 @@ def centres(joint: Joint, group: xr.Dataset) -> Floats:
     """
     mu = flat(group, "mu")
     effect = flat(group, "effect") if joint.population.effects else np.zeros((len(mu), 0))
-    return expected_phi(joint, mu, effect)
+    expected = expected_phi(joint, mu, effect)
+    if joint.population.classes is not None:
+        shift = class_shifts(joint, group)
+        expected += shift[np.arange(len(mu))[:, None], flat(group, "member")]
+    return expected
+
+
+def class_shifts(joint: Joint, group: xr.Dataset) -> Floats:
+    """What a class adds to the typical phi of the first class, (draw, class, parameter)."""
+    classes, population = joint.population.classes, joint.population
+    assert classes is not None
+    mu = flat(group, "mu")
+    first = {q.name: i for i, q in enumerate(joint.estimated)}
+    out = np.zeros((len(mu), len(classes.names), len(population.typical)))
+    own = flat(group, "class_typical") if classes.estimated else None
+    for q in classes.own:
+        at, name = population.names.index(q.typical.name), q.typical.name
+        base = mu[:, first[name]] if name in first else population.typical[at].loc
+        value = own[:, classes.estimated.index(q)] if own is not None and q.typical.sd > 0 else None
+        out[:, q.member, at] = (q.typical.loc if value is None else value) - base
+    return out
+
+
+def log_class_probability(joint: Joint, group: xr.Dataset) -> Floats:
+    """Log probability of each class at each draw, (draw, class)."""
+    classes = joint.population.classes
+    assert classes is not None
+    if classes.concentration:
+        return np.asarray(np.log(flat(group, "class_probability")))
+    return np.tile(np.log(classes.probability), (len(flat(group, "mu")), 1))
 
 
 def expected_phi(joint: Joint, mu: Floats, effect: Floats) -> Floats:
-    """As :func:`centres`, from draws of ``mu`` (draw, typical) and ``effect`` (draw, effect)."""
+    """As :func:`centres` for the first class, from ``mu`` (draw, typical), ``effect`` (draw, .)."""
     population = joint.population
     estimated = {q.name: i for i, q in enumerate(joint.estimated)}
     out = np.empty((len(mu), len(joint.subjects), len(population.typical)))
@@ -157,34 +186,13 @@ def predictions(joint: Joint, phi: Floats, rows: Rows | None = None) -> Floats:
         solution = kernel(
             np.empty((times * subjects, 0)),
             part.reshape(times * subjects, -1),
-            _repeat_dosing(joint.dosing, times),
-            _repeat_rows(asked, times),
+            repeated_dosing(joint.dosing, times),
+            repeated_rows(asked, times),
             rtol=joint.spec.kernel.rtol,
             max_steps=joint.spec.kernel.max_steps,
         )
         out[first : first + times] = solution.pred.reshape(times, n_rows)
     return out
-
-
-def _repeat_start(start: np.ndarray, times: int) -> np.ndarray:
-    counts = np.tile(np.diff(start), times)
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
-def _repeat_rows(rows: Rows, times: int) -> Rows:
-    return Rows(
-        _repeat_start(rows.start, times),
-        np.tile(rows.time, times),
-        np.tile(rows.observable, times),
-    )
-
-
-def _repeat_dosing(dosing: Dosing, times: int) -> Dosing:
-    return Dosing(
-        _repeat_start(dosing.start, times),
-        np.tile(dosing.time, times),
-        np.tile(dosing.cells, times),
-    )
 
 
 def linked(joint: Joint, pred: Floats, log_factor: Floats) -> Floats:

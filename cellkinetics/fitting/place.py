@@ -1,14 +1,13 @@
 """The place of a result: made, held against other processes, emptied, or refused."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cellkinetics.errors import FitError
-from cellkinetics.files import write_json
+from cellkinetics.files import aside, delete, write_json
 from cellkinetics.fitting.provenance import changes
 from cellkinetics.fitting.store import locked
 
@@ -166,28 +165,9 @@ def refuse_foreign(target: Path) -> None:
         )
 
 
-def put_in_place(new: Path, place: Path) -> None:
-    """Move a whole folder to its place; the old one goes only when the new one is there."""
-    aside = _aside(place)
-    if place.exists():
-        _delete(aside)
-        place.replace(aside)
-    new.replace(place)
-    _delete(aside)
-
-
 def remove(folder: Path) -> None:
     """Delete a folder; what is killed halfway leaves none that looks like a result."""
-    aside = _aside(folder)
-    _delete(aside)
-    folder.replace(aside)
-    _delete(aside)
-
-
-def _aside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.old.tmp")
-
-
-def _delete(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+    old = aside(folder)
+    delete(old)
+    folder.replace(old)
+    delete(old)

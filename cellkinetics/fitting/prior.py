@@ -4,6 +4,8 @@ Laid out as the random variables of :func:`cellkinetics.joint.build_model`, so t
 reads a posterior reads a prior as well; a test holds both against PyMC's own draws.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -31,6 +33,7 @@ def prior_draws(joint: Joint, draws: int, rng: np.random.Generator) -> xr.Datase
     z = rng.standard_normal((draws, len(estimated)))
     mu = np.array([q.loc for q in estimated]) + np.array([q.sd for q in estimated]) * z
     out["mu"] = (("typical",), mu)
+    out |= _classes(joint, draws, rng)
     effect = np.zeros((draws, len(population.effects)))
     if population.effects:
         effect = np.array([q.mean for q in population.effects]) + np.array(
@@ -87,8 +90,32 @@ def prior_draws(joint: Joint, draws: int, rng: np.random.Generator) -> xr.Datase
             "draw": np.arange(draws),
             "subject": list(joint.subjects),
             "typical": [q.name for q in estimated],
+            **({"patient_class": list(population.classes.names)} if population.classes else {}),
         },
     )
+
+
+def _classes(
+    joint: Joint, draws: int, rng: np.random.Generator
+) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Typical values of classes, their probabilities, and a class for every subject."""
+    classes = joint.population.classes
+    if classes is None:
+        return {}
+    out: dict[str, tuple[tuple[str, ...], Any]] = {}
+    share = np.tile(classes.probability, (draws, 1))
+    if classes.estimated:
+        prior = [q.typical for q in classes.estimated]
+        z = rng.standard_normal((draws, len(prior)))
+        own = np.array([q.loc for q in prior]) + np.array([q.sd for q in prior]) * z
+        out["class_typical"] = (("class_own",), own)
+    if classes.concentration:
+        share = rng.dirichlet(classes.concentration * np.array(classes.probability), draws)
+        out["class_probability"] = (("patient_class",), share)
+    uniform = rng.random((draws, len(joint.subjects), 1))
+    member = (uniform > share.cumsum(axis=1)[:, None, :-1]).sum(axis=2)
+    out["member"] = (("subject",), member)
+    return out
 
 
 def _log_normal(

@@ -22,7 +22,9 @@ def identity(joint: Joint) -> dict[str, Any]:
     dict with ``spec`` (the whole fit.toml, parsed), ``data`` (hash by table), ``settings`` (hash of
     study.toml as read) and ``model`` (hash of the generated kernel and of the declared priors)
     """
-    priors = repr((joint.population.typical, joint.population.omega, joint.population.constants))
+    population = joint.population
+    said = (population.typical, population.omega, population.constants)
+    priors = repr(said if population.classes is None else (*said, population.classes))
     return {
         "spec": joint.spec.model_dump(mode="json"),
         "data": {table.name: _table_hash(joint.study.table(table.name)) for table in TABLES},

@@ -178,7 +178,7 @@ def log_own_prior(shared: Shared, draw: Ints, subject: Ints, u: Floats) -> Float
     rest = u - shared.centre[draw, subject]
     white = (shared.whiten[draw] @ rest[..., None])[..., 0]
     constant = shared.log_root[draw] + 0.5 * u.shape[1] * LOG_2PI
-    return np.asarray(-0.5 * (white**2).sum(axis=1) - constant)
+    return np.asarray(-0.5 * np.einsum("iq,iq->i", white, white) - constant)
 
 
 def to_points(levels: Levels, z: Floats, u: Floats) -> tuple[Floats, Floats]:

@@ -4,9 +4,10 @@ Everything is batched over a first axis, one mixture for each of its entries.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 from cellkinetics.kernel.layout import Floats
 
@@ -45,7 +46,7 @@ class Mixture:
 
     def log_density(self, x: Floats) -> Floats:
         """Log density of x (batch, draw, size): (batch, draw)."""
-        return np.asarray(logsumexp(self.parts(x), axis=2))
+        return log_total(self.parts(x))
 
     def parts(self, x: Floats) -> Floats:
         """Log of each component's part of the density, (batch, draw, component)."""
@@ -59,6 +60,15 @@ class Mixture:
             squared = np.einsum("bkq,bkq->bk", white, white)
             parts.append(constant[:, m, None] - (df + size) / 2 * np.log1p(squared / df))
         return np.stack(parts, axis=2)
+
+
+def log_total(parts: Floats) -> Floats:
+    """Log of the sum of exponentials over the last axis, which is short: term by term."""
+    terms = [parts[..., m] for m in range(parts.shape[-1])]
+    top = reduce(np.maximum, terms)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):  # no part at all: -inf
+        return np.asarray(top + np.log(sum(np.exp(term - top) for term in terms)))
 
 
 def fit_mixture(
@@ -104,15 +114,14 @@ def fit_mixture(
     )
     for _ in range(EM_STEPS if components > 1 else 1):
         parts = found.parts(x)
-        mine = np.exp(parts - logsumexp(parts, axis=2, keepdims=True)) * weight[..., None]
+        mine = np.exp(parts - log_total(parts)[..., None]) * weight[..., None]
         share = mine.sum(axis=1)
         seen = share * worth[:, None]
         location, root = np.empty_like(location), np.empty_like(found.root)
         for m in range(components):
             own = mine[:, :, m, None]
-            location[:, m] = ((own * x).sum(axis=1) * worth[:, None] + mean) / (
-                seen[:, m, None] + 1.0
-            )
+            moment = np.einsum("bk,bkq->bq", mine[:, :, m], x) * worth[:, None]
+            location[:, m] = (moment + mean) / (seen[:, m, None] + 1.0)
             rest = x - location[:, m, None]
             scatter = np.swapaxes(own * rest, 1, 2) @ rest * worth[:, None, None]
             scale = (scatter + known * part) / (seen[:, m] + known)[:, None, None]

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from cellkinetics.errors import FitError, QuickRefused
-from cellkinetics.files import write_json, write_text
+from cellkinetics.files import put_in_place, write_json, write_text
 from cellkinetics.fitting.compile import compile_model
 from cellkinetics.fitting.draws import take_draws
 from cellkinetics.fitting.figures import curve_figures
@@ -19,7 +19,6 @@ from cellkinetics.fitting.place import (
     held,
     is_quick,
     is_taken,
-    put_in_place,
     read_identity,
     refuse_foreign,
 )

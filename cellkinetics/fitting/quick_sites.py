@@ -8,10 +8,9 @@ the sites; times the prior at any other z it is a mixture again, in closed form.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from cellkinetics.fitting.quick_levels import Levels, Shared, shared_at
-from cellkinetics.fitting.quick_mixture import Mixture, fit_mixture
+from cellkinetics.fitting.quick_mixture import Mixture, fit_mixture, log_total
 from cellkinetics.fitting.quick_subjects import as_items, every_subject, find_modes, log_joint
 from cellkinetics.kernel.layout import Floats
 
@@ -46,7 +45,7 @@ class Sites:
         """Proposals of u under draws of z; the batch is (draw, subject), subjects fastest."""
         log_size, location, root = self._times_prior(shared)
         log_share = self.log_share + log_size
-        log_share -= logsumexp(log_share, axis=2, keepdims=True)
+        log_share -= log_total(log_share)[..., None]
         batch = log_share.shape[0] * log_share.shape[1]
         return Mixture(
             log_share.reshape(batch, *log_share.shape[2:]),

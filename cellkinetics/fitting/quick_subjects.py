@@ -6,19 +6,13 @@ both (item,)): all items are solved in one call of the kernel and read in one of
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
 
 import numpy as np
-from numba import njit
 
-from cellkinetics.density import COMBINED
-from cellkinetics.density.rows import log_density
 from cellkinetics.fitting.draws import natural
 from cellkinetics.fitting.quick_levels import Levels, Shared, log_own_prior, shared_at
+from cellkinetics.fitting.quick_read import read_compiled
 from cellkinetics.kernel.layout import Dosing, Floats, Ints, Rows
-
-RELATIVE_STEP = 1e-4
-"""Change of a prediction over which the slope of the log density is differenced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +121,7 @@ def read_items(
         gradient=np.zeros(size),
         curvature=np.zeros((*size, size[1])),
     )
-    cast(Any, _read)(
+    read_compiled()(
         draw, subject, start, obs.rows.start, pred, jac,
         np.ascontiguousarray(u[:, levels.individual :]), shared.error, shared.factor,
         *_tables(levels),
@@ -158,65 +152,6 @@ def _tables(levels: Levels) -> tuple[np.ndarray, ...]:
         calibration % (len(obs.calibrations) + 1),
         np.array(column, dtype=np.int64),
     )
-
-
-# fastmath is said in full: left open, numba would take it from whoever compiles this first.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
-def _read(  # type: ignore[no-untyped-def]
-    draw, subject, start, row_start, pred, jac, own_factor, error, factor,
-    family, kind, value, lower, upper, floor, nu, offset, is_log, at_a, at_b, at_factor, column,
-    log_p, by_error, by_factor, gradient, curvature,
-):  # fmt: skip
-    parameters = jac.shape[1]
-    slope = np.zeros(gradient.shape[1])
-    for i in range(len(draw)):
-        total, d = 0.0, draw[i]
-        for r in range(row_start[subject[i]], row_start[subject[i] + 1]):
-            at = start[i] + r - row_start[subject[i]]
-            shift = offset[r] + factor[d, at_factor[r]]
-            if column[r] >= 0:
-                shift += own_factor[i, column[r]]
-            times = 1.0 if is_log[r] else np.exp(shift)
-            f = pred[at] + shift if is_log[r] else pred[at] * times
-            a, b = error[d, at_a[r]], error[d, at_b[r]]
-            p, by_f, by_a, by_b = log_density(
-                family[r],
-                kind[r],
-                value[r],
-                lower[r],
-                upper[r],
-                floor[r],
-                f,
-                is_log[r],
-                a,
-                b,
-                nu[r],
-            )
-            total += p
-            by_error[i, at_a[r]] += by_a
-            by_error[i, at_b[r]] += by_b
-            by_shift = 1.0 if is_log[r] else f
-            by_factor[i, at_factor[r]] += by_f * by_shift
-            if parameters == 0:
-                continue
-            step = RELATIVE_STEP
-            if not is_log[r]:
-                step *= max(abs(f), a if family[r] == COMBINED else 0.0) + 1e-300
-            ahead = log_density(
-                family[r], kind[r], value[r], lower[r], upper[r], floor[r], f + step, is_log[r],
-                a, b, nu[r],
-            )[1]  # fmt: skip
-            # Where a density is convex (far from a Student-t) the row is taken to say nothing.
-            weight = max((by_f - ahead) / step, 0.0)
-            for q in range(parameters):
-                slope[q] = jac[at, q] * times
-            for q in range(parameters, len(slope)):
-                slope[q] = by_shift if column[r] == q - parameters else 0.0
-            for q in range(len(slope)):
-                gradient[i, q] += by_f * slope[q]
-                for k in range(len(slope)):
-                    curvature[i, q, k] += weight * slope[q] * slope[k]
-        log_p[i] = total if np.isfinite(total) else -np.inf
 
 
 def log_joint(levels: Levels, shared: Shared, draw: Ints, subject: Ints, u: Floats) -> Floats:

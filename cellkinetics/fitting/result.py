@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from cellkinetics.files import put_in_place
 from cellkinetics.fitting.draws import (
     Draws,
     linked,
@@ -15,7 +16,7 @@ from cellkinetics.fitting.draws import (
     replicate,
     take_draws,
 )
-from cellkinetics.fitting.place import put_in_place
+from cellkinetics.fitting.membership import MEMBER, membership, with_members
 from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats
@@ -37,14 +38,20 @@ def assemble(joint: Joint, drawn: xr.DataTree, *, seed: int) -> xr.DataTree:
     -------
     DataTree with groups posterior (random variables and ``theta``, individual parameters on their
     natural scale), sample_stats, log_likelihood (pointwise), posterior_predictive, prior,
-    prior_predictive, observed_data, constant_data; readings have the dimension ``row``
+    prior_predictive, observed_data, constant_data; readings have the dimension ``row``. With
+    classes of patients posterior has ``membership`` and ``member`` too, a class drawn for every
+    subject, which ``theta`` goes with; log_likelihood is that of ``subjects``, classes summed out
     """
     rng = np.random.default_rng([seed, 20])
     posterior = drawn["posterior"].to_dataset()
     chains, count = posterior.sizes["chain"], posterior.sizes["draw"]
+    summed: Floats | None = None
+    if joint.population.classes is not None:
+        found = membership(joint, posterior)
+        summed = found.log_density
+        posterior = with_members(joint, posterior, found, np.random.default_rng([seed, 21]))
     draws = take_draws(joint, posterior)
     pred = linked(joint, predictions(joint, draws.phi), draws.log_factor)
-    log_likelihood = pointwise_log_likelihood(joint, draws, pred)
     names = list(joint.population.names)
     posterior = posterior.assign(
         theta=(
@@ -66,10 +73,16 @@ def assemble(joint: Joint, drawn: xr.DataTree, *, seed: int) -> xr.DataTree:
                 {
                     "readings": (
                         ("chain", "draw", "row"),
-                        log_likelihood.reshape(chains, count, -1),
+                        pointwise_log_likelihood(joint, draws, pred).reshape(chains, count, -1),
                     )
                 },
                 coords=row,
+            )
+            if summed is None
+            # Readings of a subject share its class: only together have they a density.
+            else xr.Dataset(
+                {"subjects": (MEMBER, summed.reshape(chains, count, -1))},
+                coords={"subject": list(joint.subjects)},
             ),
             "posterior_predictive": _predictive(joint, draws, pred, rng),
             "prior": prior,

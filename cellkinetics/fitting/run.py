@@ -11,11 +11,18 @@ import pymc as pm
 
 from cellkinetics.catalogue import find_fit, find_study
 from cellkinetics.errors import FitError, StudyError
-from cellkinetics.files import write_csv, write_json, write_text
+from cellkinetics.files import (
+    Maker,
+    check_folder,
+    write_csv,
+    write_json,
+    write_text,
+    write_whole,
+)
 from cellkinetics.fitting.diagnostics import diagnose
 from cellkinetics.fitting.figures import draw_figures, prior_curves
 from cellkinetics.fitting.folder import FitResult, load_fit
-from cellkinetics.fitting.place import held, make_folder, open_folder
+from cellkinetics.fitting.place import held, open_folder
 from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.fitting.provenance import identity
 from cellkinetics.fitting.quick_result import fit_quickly
@@ -105,6 +112,12 @@ def fit(
     if quick:
         _refuse_with_quick(resume=resume, record=record, cores=cores is not None)
         where, joint = prepare(fit_name, study=study)
+        if joint.population.classes is not None:
+            raise FitError(
+                "--quick does not go with classes of patients: it looks for one mode of each"
+                " subject, and each class may have one. Leave --quick out, or say use = false"
+                " under [classes] in fit.toml."
+            )
         target = Path(out) if out is not None else Path("results") / f"{where.name}-quick"
         return fit_quickly(joint, where, target, overwrite=overwrite, seed=seed, started=started)
     where, joint = prepare(fit_name, study=study)
@@ -236,6 +249,9 @@ def _adaptation(wanted: str, parameters: int) -> str:
     return "low_rank" if parameters <= LOW_RANK_UP_TO else "diag"
 
 
+_PRIORS = Maker("priors.json", "cellkinetics priors", FitError)
+
+
 @dataclass(frozen=True)
 class PriorView:
     """What a fit believes before it has seen data: its table and its figures."""
@@ -253,6 +269,7 @@ def priors(
     study: str | Path | None = None,
     draws: int = 2000,
     seed: int = 1,
+    overwrite: bool = False,
 ) -> PriorView:
     """Show what the priors of a fit imply, before anything is sampled.
 
@@ -263,15 +280,31 @@ def priors(
     study : str or path, optional   in place of the study that fit.toml names
     draws : int
     seed : int
+    overwrite : bool                replace an earlier result of this function
 
     Returns
     -------
-    PriorView                       its files are priors.csv and figures of the prior's curves
+    PriorView                       its files are priors.csv, priors.json (what the folder holds)
+                                    and figures of the prior's curves
+
+    Raises
+    ------
+    StudyError, SpecError, ModelError
+    FitError                        a folder that holds what is not ours, or an earlier result
     """
     _refuse_numbers(draws=(draws, 1), seed=(seed, 0))
     where, joint = prepare(fit_name, study=study)
-    target = make_folder(out if out is not None else Path("results") / f"{where.name}-priors")
+    folder = out if out is not None else Path("results") / f"{where.name}-priors"
+    target = check_folder(folder, _PRIORS, overwrite=overwrite)
     group = prior_draws(joint, draws, np.random.default_rng(seed))
     table = prior_table(joint, group)
-    write_csv(target / "priors.csv", table)
-    return PriorView(target, where.name, table, tuple(prior_curves(joint, group, target)))
+    drawn: list[str] = []
+
+    def fill(place: Path) -> None:
+        write_csv(place / "priors.csv", table)
+        drawn.extend(figure.name for figure in prior_curves(joint, group, place))
+        files = ["priors.csv", *drawn]
+        write_json(place / _PRIORS.mark, {"kind": _PRIORS.kind, "files": files})
+
+    write_whole(folder, _PRIORS, fill, overwrite=overwrite)
+    return PriorView(target, where.name, table, tuple(target / name for name in drawn))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import xarray as xr
 
 from cellkinetics.files import write_csv
 from cellkinetics.fitting.convergence import ess_bulk, ess_tail, mcse_quantile, r_hat
-from cellkinetics.fitting.draws import centres, natural, take_draws
+from cellkinetics.fitting.draws import centres, flat, natural, take_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.layout import Floats
 from cellkinetics.population import to_natural
@@ -96,6 +96,7 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
                 assumed=e.assumed,
             )
         )
+    out += _of_classes(joint, group)
     for i, r in enumerate(obs.errors):
         analyte = next(a for a in obs.analytes if a.name == r.analyte)
         unit = analyte.unit if r.name.endswith(".additive") else "1"
@@ -105,6 +106,48 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
         values = np.exp(group["log_calibration"].to_numpy()[:, :, i])
         origin = "fit.toml" if c.log_sd else "fixed"
         out.append(_log_normal(c, c.name, "calibration", "1", values, origin, assumed=True))
+    return out
+
+
+def _of_classes(joint: Joint, group: xr.Dataset) -> list[Quantity]:
+    """Typical values that differ between classes of patients, and the classes' probabilities."""
+    classes = joint.population.classes
+    if classes is None:
+        return []
+    out = []
+    for i, own in enumerate(classes.estimated):
+        q, phi = own.typical, group["class_typical"].to_numpy()[:, :, i]
+        out.append(
+            Quantity(
+                name=f"{q.name}[{classes.names[own.member]}]",
+                kind="typical of a class",
+                unit=joint.unit(q.unit),
+                values=to_natural(phi, q.scale, q.lower, q.upper),
+                scaled=phi,
+                prior=f"{q.scale}-normal, median {q.median:.4g}, SD {q.sd:.3g} on that scale",
+                prior_sd=q.sd,
+                origin=q.origin,
+                assumed=q.assumed,
+            )
+        )
+    if not classes.concentration:
+        return out
+    for i, name in enumerate(classes.names):
+        values = group["class_probability"].to_numpy()[:, :, i]
+        mean = classes.probability[i]
+        out.append(
+            Quantity(
+                name=f"P({name})",
+                kind="class probability",
+                unit="1",
+                values=values,
+                scaled=values,
+                prior=f"Dirichlet, mean {mean:.3g}, worth {classes.concentration:g} patients",
+                prior_sd=float(np.sqrt(mean * (1 - mean) / (classes.concentration + 1))),
+                origin=classes.origin,
+                assumed=classes.assumed,
+            )
+        )
     return out
 
 
@@ -204,7 +247,9 @@ def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.
     -------
     (individuals, shrinkage) : DataFrames
         subject, parameter, unit, median, sd, q05, q95, eta (posterior mean); and parameter,
-        omega, shrinkage
+        omega, shrinkage. With classes of patients, rows P(class) beside parameters: how probable
+        the class is for the subject at each draw, and in the column ``probability`` the posterior
+        probability, which is its mean
     """
     draws = take_draws(joint, group)
     theta = natural(joint, draws.phi)
@@ -226,6 +271,7 @@ def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.
         for s, subject in enumerate(joint.subjects)
         for j, q in enumerate(joint.population.typical)
     ]
+    rows += _membership_rows(joint, group)
     shrinkage = []
     for i, w in enumerate(joint.population.omega):
         omega = float(np.median(group["omega"].to_numpy()[:, :, i]))
@@ -238,6 +284,29 @@ def individual_table(joint: Joint, group: xr.Dataset) -> tuple[pd.DataFrame, pd.
             }
         )
     return pd.DataFrame(rows), pd.DataFrame(shrinkage)
+
+
+def _membership_rows(joint: Joint, group: xr.Dataset) -> list[dict[str, Any]]:
+    classes = joint.population.classes
+    if classes is None:
+        return []
+    share = flat(group, "membership")
+    low, median, high = np.quantile(share, [INTERVAL[0], 0.5, INTERVAL[1]], axis=0)
+    return [
+        {
+            "subject": subject,
+            "parameter": f"P({name})",
+            "unit": "1",
+            "median": median[s, k],
+            "sd": share[:, s, k].std(ddof=1),
+            "q05": low[s, k],
+            "q95": high[s, k],
+            "eta": np.nan,
+            "probability": share[:, s, k].mean(),
+        }
+        for s, subject in enumerate(joint.subjects)
+        for k, name in enumerate(classes.names)
+    ]
 
 
 def write_tables(

@@ -42,9 +42,11 @@ def centred_parameters(
     information = np.zeros((len(obs.subjects), len(population.typical)))
     np.add.at(information, obs.subject, (slope[:, None] * np.nan_to_num(jac)) ** 2)
     names = list(population.names)
+    differ = population.classes.names_own if population.classes else ()
     chosen = []
     for q in population.omega:
-        if q.name in population.correlated:
+        # What differs between classes is not: phi is then known but for the class.
+        if q.name in population.correlated or q.name in differ:
             continue
         strength = q.median**2 * information[:, names.index(q.name)]
         if bool(np.median(strength) > CENTRED_ABOVE) if q.centred == "auto" else q.centred:

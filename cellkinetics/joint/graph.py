@@ -12,8 +12,10 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from cellkinetics.density import draw_readings
+from cellkinetics.joint.mixture import class_coords, patient_classes, sum_classes_out
 from cellkinetics.joint.together import Joint
 from cellkinetics.kernel.density_op import log_density_rows
+from cellkinetics.kernel.layout import repeated_dosing, repeated_rows
 from cellkinetics.kernel.op import KernelOp
 
 type Tensor = Any
@@ -29,8 +31,10 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
     Random variables (all vectors): ``mu`` typical values on the transformed scale, ``omega``
     between-subject SDs, ``eta`` standardised deviations, ``phi_centred`` individual parameters of
     the centred block, ``error`` residual-error parameters, and where there are any ``effect``,
-    ``log_calibration``, ``omega_calibration``, ``eta_calibration`` and ``correlation_root`` (a
-    Cholesky factor); ``readings`` is observed.
+    ``log_calibration``, ``omega_calibration``, ``eta_calibration``, ``correlation_root`` (a
+    Cholesky factor), ``class_typical`` and ``class_probability``; ``readings`` is observed. With
+    classes of patients ``phi`` is that of the first class and ``readings`` a potential (subject,):
+    the log of each subject's density, classes summed out.
 
     Parameters
     ----------
@@ -52,6 +56,7 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
         "error_parameter": [q.name for q in obs.errors],
         "calibration": [q.name for q in obs.calibrations],
         "covariate_effect": [q.name for q in population.effects],
+        **class_coords(population.classes),
     }
     with pm.Model(coords={k: v for k, v in coords.items() if v}) as model:
         mu = _typical_values(joint)
@@ -84,7 +89,18 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
             dims="error_parameter",
         )
         factor = _log_calibration(joint)
-        if likelihood:
+        kinds = patient_classes(joint, mu)
+        if likelihood and kinds is not None:
+            rows = _rows(joint, copies=len(kinds.shifts))
+            stacked = pt.concatenate([phi if s is None else phi + s for s in kinds.shifts], axis=0)
+            log_p = log_density_rows(
+                _predicted(joint, rows, stacked, factor),
+                *_error_rows(joint, rows, error),
+                value=rows["row_value"],
+                **_density_data(rows),
+            )
+            sum_classes_out(joint, kinds, log_p)
+        elif likelihood:
             _likelihood(joint, phi, error, factor)
     return model
 
@@ -163,79 +179,90 @@ def _log_calibration(joint: Joint) -> Tensor | None:
     return factor + active * (omega * eta)[obs.subject, column]
 
 
-def _likelihood(
-    joint: Joint,
-    phi: Tensor,
-    error: Tensor,
-    factor: Tensor | None,
-) -> None:
+def _rows(joint: Joint, copies: int = 1) -> dict[str, Tensor]:
+    """All that is known of rows and doses, as data; several copies for several classes."""
     obs = joint.observations
-    data = {
-        name: pm.Data(name, value)
-        for name, value in {
-            "constants": joint.constants,
-            "infusion_start": joint.dosing.start,
-            "infusion_time": joint.dosing.time,
-            "infusion_cells": joint.dosing.cells,
-            "row_start": obs.rows.start,
-            "row_time": obs.rows.time,
-            "row_observable": obs.rows.observable,
-            "row_offset": obs.offset,
-            "row_family": obs.family,
-            "row_kind": obs.kind,
-            "row_lower": np.nan_to_num(obs.lower, nan=0.0, neginf=-np.inf, posinf=np.inf),
-            "row_upper": np.nan_to_num(obs.upper, nan=0.0, neginf=-np.inf, posinf=np.inf),
-            "row_floor": obs.floor,
-            "row_nu": obs.nu,
-            "row_log": obs.pred_is_log,
-        }.items()
+    rows, dosing = repeated_rows(obs.rows, copies), repeated_dosing(joint.dosing, copies)
+    last = len(obs.errors)
+    # A row that is not a reading carries its limit, as in the tables: pm.Data takes no NaN.
+    bound = np.where(np.isfinite(obs.upper), obs.upper, obs.lower)
+    of_rows = {
+        "row_offset": obs.offset,
+        "row_family": obs.family,
+        "row_kind": obs.kind,
+        "row_lower": np.nan_to_num(obs.lower, nan=0.0, neginf=-np.inf, posinf=np.inf),
+        "row_upper": np.nan_to_num(obs.upper, nan=0.0, neginf=-np.inf, posinf=np.inf),
+        "row_floor": obs.floor,
+        "row_nu": obs.nu,
+        "row_log": obs.pred_is_log,
+        "row_a": np.array([x.a for x in obs.analytes])[obs.analyte] % (last + 1),
+        "row_b": np.array([x.b for x in obs.analytes])[obs.analyte] % (last + 1),
+        "row_value": np.where(obs.kind == 0, obs.value, bound),
     }
+    known = {
+        "constants": np.tile(joint.constants, (copies, 1)),
+        "infusion_start": dosing.start,
+        "infusion_time": dosing.time,
+        "infusion_cells": dosing.cells,
+        "row_start": rows.start,
+        "row_time": rows.time,
+        "row_observable": rows.observable,
+        **{name: np.tile(value, copies) for name, value in of_rows.items()},
+    }
+    # As data, so that another study of the same shape needs no new compilation.
+    return {name: pm.Data(name, value) for name, value in known.items()}
+
+
+def _predicted(joint: Joint, rows: dict[str, Tensor], phi: Tensor, factor: Tensor | None) -> Tensor:
+    """What the assays would read without error, on the kernel's scale."""
     outputs: Any = KernelOp(joint.kernel)(
         phi,
-        data["constants"],
-        data["infusion_start"],
-        data["infusion_time"],
-        data["infusion_cells"],
-        data["row_start"],
-        data["row_time"],
-        data["row_observable"],
+        rows["constants"],
+        rows["infusion_start"],
+        rows["infusion_time"],
+        rows["infusion_cells"],
+        rows["row_start"],
+        rows["row_time"],
+        rows["row_observable"],
         np.float64(joint.spec.kernel.rtol),
         np.int64(joint.spec.kernel.max_steps),
     )
     pred: Tensor = outputs[0]
-    total = data["row_offset"] if factor is None else data["row_offset"] + factor
-    if obs.pred_is_log.all():
-        pred = pred + total
-    elif not obs.pred_is_log.any():
-        pred = pred * pt.exp(total)
-    else:
-        pred = pt.where(data["row_log"], pred + total, pred * pt.exp(total))
-    last = len(obs.errors)
+    total = rows["row_offset"]
+    if factor is not None:
+        copies = joint.population.classes.names if joint.population.classes else ("one",)
+        total = total + pt.concatenate([factor] * len(copies))
+    log = joint.observations.pred_is_log
+    if log.all():
+        return pred + total
+    if not log.any():
+        return pred * pt.exp(total)
+    return pt.where(rows["row_log"], pred + total, pred * pt.exp(total))
+
+
+def _error_rows(joint: Joint, rows: dict[str, Tensor], error: Tensor) -> tuple[Tensor, Tensor]:
+    """The two residual-error parameters of every row."""
     pool = pt.concatenate([error, np.zeros(1)])
-    a_at = np.array([x.a for x in obs.analytes])[obs.analyte] % (last + 1)
-    b_at = np.array([x.b for x in obs.analytes])[obs.analyte] % (last + 1)
-    a, b = pool[pm.Data("row_a", a_at)], pool[pm.Data("row_b", b_at)]
+    return pool[rows["row_a"]], pool[rows["row_b"]]
+
+
+def _density_data(rows: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the density of a row takes besides prediction, error and value."""
+    names = ("family", "kind", "lower", "upper", "floor", "nu")
+    return {name: rows[f"row_{name}"] for name in names} | {"pred_is_log": rows["row_log"]}
+
+
+def _likelihood(joint: Joint, phi: Tensor, error: Tensor, factor: Tensor | None) -> None:
+    obs, rows = joint.observations, _rows(joint)
+    pred = _predicted(joint, rows, phi, factor)
+    a, b = _error_rows(joint, rows, error)
 
     def logp(value: Tensor, pred, a, b) -> Tensor:  # type: ignore[no-untyped-def]
-        return log_density_rows(
-            pred,
-            a,
-            b,
-            family=data["row_family"],
-            kind=data["row_kind"],
-            value=value,
-            lower=data["row_lower"],
-            upper=data["row_upper"],
-            floor=data["row_floor"],
-            nu=data["row_nu"],
-            pred_is_log=data["row_log"],
-        )
+        return log_density_rows(pred, a, b, value=value, **_density_data(rows))
 
     def random(pred, a, b, rng=None, size=None):  # type: ignore[no-untyped-def]
         return draw_readings(rng, obs.family, pred, obs.pred_is_log, a, b, obs.nu)
 
-    # A row that is not a reading carries its limit, as in the tables: pm.Data takes no NaN.
-    bound = np.where(np.isfinite(obs.upper), obs.upper, obs.lower)
     pm.CustomDist(
         "readings",
         pred,
@@ -243,7 +270,6 @@ def _likelihood(
         b,
         logp=logp,
         random=random,
-        # As data, so that another study of the same shape needs no new compilation.
-        observed=pm.Data("row_value", np.where(obs.kind == 0, obs.value, bound)),
+        observed=rows["row_value"],
         signature="(),(),()->()",
     )

@@ -139,6 +139,11 @@ class Body:
         return "\n".join(pad + line for line in self.lines) or pad + "pass"
 
 
+def function(signature: str, body: Body) -> str:
+    """Source of a compiled function."""
+    return f"@njit(**OPTIONS)\ndef {signature}:\n{body.text()}"
+
+
 @dataclass
 class Memory:
     """The array ``k``: which symbol or subexpression lies in which slot, and who fills it."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,30 @@ def regular_rows(times: Floats, observables: Sequence[int], subjects: int) -> Ro
     )
 
 
+def repeated_start(start: Ints, times: int) -> Ints:
+    """Where entries begin once all of them stand several times, one copy after the other."""
+    counts = np.tile(np.diff(start), times)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def repeated_rows(rows: Rows, times: int) -> Rows:
+    """All rows several times, as of so many more subjects."""
+    return Rows(
+        repeated_start(rows.start, times),
+        np.tile(rows.time, times),
+        np.tile(rows.observable, times),
+    )
+
+
+def repeated_dosing(dosing: Dosing, times: int) -> Dosing:
+    """All infusions several times, as of so many more subjects."""
+    return Dosing(
+        repeated_start(dosing.start, times),
+        np.tile(dosing.time, times),
+        np.tile(dosing.cells, times),
+    )
+
+
 def regular_dosing(infusions: Sequence[tuple[float, float]], subjects: int) -> Dosing:
     """The same (time, cells) infusions for every subject."""
     ordered = sorted(infusions)
@@ -78,3 +103,30 @@ def regular_dosing(infusions: Sequence[tuple[float, float]], subjects: int) -> D
         time=np.tile(np.array([t for t, _ in ordered], dtype=np.float64), subjects),
         cells=np.tile(np.array([c for _, c in ordered], dtype=np.float64), subjects),
     )
+
+
+def rows_of(rows: Rows, subjects: Ints) -> tuple[Rows, Ints]:
+    """Rows of some of the subjects, and where each of them lies among all rows."""
+    start, places = _some(rows.start, subjects)
+    return Rows(start, rows.time[places], rows.observable[places]), places
+
+
+def dosing_of(dosing: Dosing, subjects: Ints) -> Dosing:
+    """Infusions of some of the subjects."""
+    start, places = _some(dosing.start, subjects)
+    return Dosing(start, dosing.time[places], dosing.cells[places])
+
+
+def _some(start: Ints, subjects: Ints) -> tuple[Ints, Ints]:
+    pieces = [np.arange(start[s], start[s + 1]) for s in subjects]
+    ends = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+    return ends, np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
+
+
+def most_times(rows: Rows) -> int:
+    """How many different times a subject is asked for, at most."""
+    if not len(rows.time):
+        return 0
+    new = np.concatenate([[0], np.cumsum(rows.time[1:] != rows.time[:-1]), [0]])
+    first, last = rows.start[:-1], rows.start[1:]
+    return int(np.max(np.where(last > first, new[last - 1] - new[first] + 1, 0)))

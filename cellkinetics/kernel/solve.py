@@ -9,7 +9,8 @@ import xarray as xr
 from cellkinetics.catalogue import load_model
 from cellkinetics.declare import Model, Observable, State
 from cellkinetics.errors import ModelError
-from cellkinetics.kernel.compiled import MAX_STEPS, RTOL, STATUS, Form, build_kernel
+from cellkinetics.kernel.compiled import MAX_STEPS, RTOL, STATUS, Form, Method, build_kernel
+from cellkinetics.kernel.example import with_example
 from cellkinetics.kernel.given import (
     Infusions,
     Parameters,
@@ -27,7 +28,9 @@ def solve(
     times: Sequence[float] | Floats | None = None,
     infusions: Infusions | None = None,
     *,
+    example: str | None = None,
     form: Form = "auto",
+    method: Method = "auto",
     rtol: float = RTOL,
     max_steps: int = MAX_STEPS,
     threads: int = 1,
@@ -46,14 +49,20 @@ def solve(
                                     model's horizon
     infusions : sequence of (day, cells) or DataFrame (subject, time, cells), optional
                                     default: the model's reference dosing
+    example : str, optional         a published patient of the model: its values stand where
+                                    ``parameters`` has none, its dosing where ``infusions`` is not
+                                    given
     form : 'auto', 'closed', 'ode'
+    method : 'auto', 'explicit', 'implicit'
+                                    how to integrate: 'auto' is implicit for a model declared stiff
+                                    and for subjects with whom the explicit method does not get on
     rtol, max_steps, threads        of the integrator
 
     Returns
     -------
     xarray.Dataset                  variables: observables and states, dims (subject, time), each
                                     with ``units``; ``status`` (subject,) is 0 where solved, and a
-                                    subject that failed has NaN
+                                    subject that failed has NaN; ``method`` (subject,) says how
 
     Raises
     ------
@@ -65,9 +74,11 @@ def solve(
     if not isinstance(model, Model):
         raise ModelError(f"solve: model is {model!r}, wanted a Model or the name of one.")
     check_solver(model, rtol, max_steps, threads)
+    if example is not None:
+        parameters, infusions = with_example(model, example, parameters, infusions)
     when = times_of(model, np.arange(0.0, model.horizon + 1.0) if times is None else times)
     order = np.argsort(when, kind="stable")
-    kernel = build_kernel(model, (), form=form)
+    kernel = build_kernel(model, (), form=form, method=method)
     subjects, constants = constants_of(model, kernel.constants, parameters)
     dosing = infusions_of(model, infusions, subjects)
     asked = range(len(kernel.outputs))
@@ -100,6 +111,11 @@ def solve(
                 ("subject",),
                 out.status,
                 {"meaning": "; ".join(f"{k}: {v}" for k, v in STATUS.items())},
+            ),
+            "method": (
+                ("subject",),
+                np.where(out.implicit, "implicit", "closed" if kernel.closed else "explicit"),
+                {"meaning": "how each subject was solved"},
             ),
         },
         coords={

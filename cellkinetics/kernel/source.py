@@ -1,28 +1,26 @@
 """The source of a model's kernel module: generated equations, then the fixed solver text."""
 
+from typing import Literal
+
 import sympy as sp
 
-from cellkinetics.kernel.emit import LANES, Body, Memory, assign, at
+from cellkinetics.kernel.emit import LANES, Body, Memory, assign, at, function
 from cellkinetics.kernel.scaled import Reading, Scaled
-from cellkinetics.kernel.source_rhs import fused, over_lanes, scaled_rhs, sensitivity
-from cellkinetics.kernel.tableau import VERNER7, Tableau
+from cellkinetics.kernel.source_rhs import sensitivity
+from cellkinetics.kernel.steps import explicit_parts, implicit_parts
 from cellkinetics.kernel.template import CLOSED_SOLVER, FAIL, HEADER
-from cellkinetics.kernel.template_lanes import LANE_ARITHMETIC
-from cellkinetics.kernel.template_ode import LANE_FUNCTIONS, ODE_SOLVER
 from cellkinetics.symbolic import CELLS, TIME
 
-# How much the error of the step before counts for the next one (Gustafsson's PI control).
-SMOOTHING = 0.02
+Way = Literal["closed", "explicit", "implicit"]
 
 
-def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = VERNER7) -> str:
+def kernel_source(scaled: Scaled, way: Way) -> str:
     """Write the module that solves a model for many subjects.
 
     Parameters
     ----------
     scaled : Scaled
-    closed : bool                   use the closed form; otherwise integrate
-    tableau : Tableau               the explicit method
+    way : 'closed', 'explicit', 'implicit'       the closed form, or how to integrate
 
     Returns
     -------
@@ -30,6 +28,7 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = VERNER7) -
     """
     s = scaled.symbolic
     n, m = len(s.states), len(scaled.wrt)
+    closed = way == "closed"
     memory = Memory(lanes=not closed)
     memory.declare(s.parameters.values())
     memory.declare(s.inputs.values())
@@ -38,15 +37,18 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = VERNER7) -
     theta = _theta_lines(scaled, memory)
     lane = "" if closed else ", l"
     # Every equation first: they decide what prepare and segment have to compute.
-    functions = [_function(f"switch_times(k, tau, dtau{lane})", _switches(scaled, memory))]
+    functions = [function(f"switch_times(k, tau, dtau{lane})", _switches(scaled, memory))]
     if closed:
-        functions.append(_function("states_at(t, k, w)", _solution(scaled, memory)))
+        functions.append(function("states_at(t, k, w)", _solution(scaled, memory)))
+        arithmetic: list[str] = []
+        solver = [CLOSED_SOLVER]
     else:
-        functions.append(_function(f"initial(k, w{lane})", _initial(scaled, memory)))
-        functions.append(_function(f"infuse(cells, k, w{lane})", _infuse(scaled, memory)))
-        functions.append(_function("scaled_rhs(t, w, k, h, dw, lanes)", scaled_rhs(scaled, memory)))
-        functions.append(_function("begin_step(h, slope, k0, lanes)", _begin_step(scaled)))
-    functions.append(_function(f"observe(o, w, k{lane}, j0, jac)", _observe(scaled, memory)))
+        functions.append(function(f"initial(k, w{lane})", _initial(scaled, memory)))
+        functions.append(function(f"infuse(cells, k, w{lane})", _infuse(scaled, memory)))
+        parts_of = explicit_parts if way == "explicit" else implicit_parts
+        arithmetic, equations, solver = parts_of(scaled, memory)
+        functions += equations
+    functions.append(function(f"observe(o, w, k{lane}, j0, jac)", _observe(scaled, memory)))
     sizes = {
         "LANES": LANES,
         "N_STATES": n,
@@ -57,18 +59,17 @@ def kernel_source(scaled: Scaled, *, closed: bool, tableau: Tableau = VERNER7) -
         "N_MEMORY": max(1, len(memory.slots)),
         "FIRST_FLAG": first_flag,
     }
-    timed = any(TIME in g.free_symbols for g in scaled.rhs)
     parts = [
         HEADER,
         "\n".join(f"{name} = {value}" for name, value in sizes.items()),
         f"ATOL = ({', '.join(repr(a) for a in _absolute(scaled))},)",
         f"INFUSED = ({', '.join(str(i in scaled.infuse) for i in range(n))},)",
-        _function(f"prepare(phi, c, k{lane})", Body(theta + memory.prepare.lines)),
-        _function(f"segment(k{lane})", memory.segment),
+        function(f"prepare(phi, c, k{lane})", Body(theta + memory.prepare.lines)),
+        function(f"segment(k{lane})", memory.segment),
         FAIL,
-        *([] if closed else [LANE_ARITHMETIC, _with_method(LANE_FUNCTIONS, tableau, timed=timed)]),
+        *arithmetic,
         *functions,
-        CLOSED_SOLVER if closed else _with_method(ODE_SOLVER, tableau, timed=timed),
+        *solver,
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -79,10 +80,6 @@ def _absolute(scaled: Scaled) -> list[float]:
         -1.0 if log else 1e-8 * q.smallest
         for log, q in zip(scaled.log_state, scaled.symbolic.model.states, strict=True)
     ]
-
-
-def _function(signature: str, body: Body) -> str:
-    return f"@njit(**OPTIONS)\ndef {signature}:\n{body.text()}"
 
 
 def _theta_lines(scaled: Scaled, memory: Memory) -> list[str]:
@@ -143,15 +140,6 @@ def _switches(scaled: Scaled, memory: Memory) -> Body:
         for j, e in enumerate(row)
     ]
     return assign(memory, targets)
-
-
-def _begin_step(scaled: Scaled) -> Body:
-    """The step times the slopes at its start, lane by lane."""
-    count = len(scaled.log_state) * (1 + len(scaled.wrt))
-    lines = [
-        f"{at('k0', i, lanes=True)} = h[l] * {at('slope', i, lanes=True)}" for i in range(count)
-    ]
-    return Body(over_lanes(lines))
 
 
 def _solution(scaled: Scaled, memory: Memory) -> Body:
@@ -224,45 +212,3 @@ def _one_reading(scaled: Scaled, memory: Memory, reading: Reading) -> list[str]:
     shift = "shift + " if reading.homogeneous else ""
     lines.append(f"return {shift}math.log(value)" if reading.positive else "return value")
     return lines
-
-
-def _with_method(text: str, tableau: Tableau, *, timed: bool) -> str:
-    """The integrator's text with the stages of a method written out.
-
-    ``timed`` if time enters the right-hand side other than through switches.
-    """
-
-    def combination(weights: tuple[float, ...], start: str = "", first: int = 0) -> str:
-        """``start`` and the weighted slopes of all stages from the first one on."""
-        weighed = [(x, j) for j, x in enumerate(weights) if x != 0 and j >= first]
-        return fused([(repr(x), f"slopes[{j} * SIZE + i]") for x, j in weighed], start)
-
-    stages = []
-    for i, row in enumerate(tableau.a[1:], start=1):
-        # Two stages share a pass over the slopes: what the second already knows waits
-        # in ``new``.
-        if i % 2 == 0:
-            lines = [f"u[i] = {combination(row, 'new[i]', i - 1)}"]
-        else:
-            lines = [f"u[i] = {combination(row, 'w[i]')}"]
-            if i + 1 < len(tableau.a):
-                lines += [f"new[i] = {combination(tableau.a[i + 1][:i], 'w[i]')}"]
-        stages.append("for i in range(SIZE):\n    " + "\n    ".join(lines))
-        if timed:
-            stages.append(f"for l in range(LANES):\n    at[l] = t[l] + {tableau.c[i]!r} * h[l]")
-        stages.append(f"scaled_rhs({'at' if timed else 't'}, u, k, h, k{i}, lanes)")
-    difference = tuple(x - y for x, y in zip(tableau.b, tableau.embedded, strict=True))
-    views = [f"k{i} = slopes[{i} * SIZE:{i + 1} * SIZE]" for i in range(len(tableau.a))]
-    # Powers of the squared error, of this step and the one before.
-    before = 0.5 * SMOOTHING
-    now = -0.5 / tableau.order + 0.75 * before
-    return (
-        text.replace("@ALLOCATE@", "\n    ".join(views))
-        .replace("@COUNT@", str(len(tableau.a)))
-        .replace("@STAGES@", "\n        ".join("\n".join(stages).splitlines()))
-        .replace("@NEW@", combination(tableau.b, "w[i]"))
-        .replace("@ERROR@", combination(difference))
-        .replace("@ORDER@", repr(float(tableau.order)))
-        .replace("@NOW@", repr(now))
-        .replace("@BEFORE@", repr(before))
-    )

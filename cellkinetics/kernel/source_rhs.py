@@ -1,17 +1,21 @@
-"""The source of a right-hand side with its sensitivities, for several subjects side by side.
+"""The source of a right-hand side with its derivatives, for several subjects side by side.
 
 One loop over lanes around straight-line code, which the compiler turns into vector instructions.
-J S + df/dphi is written out, one parameter after the other, as fused multiply-adds.
+An explicit method takes J S + df/dphi, written out one parameter after the other as fused
+multiply-adds; an implicit one takes the rates and the entries of J and df/dphi apart.
 """
+
+from dataclasses import replace
 
 import sympy as sp
 
 from cellkinetics.kernel.emit import Body, Memory, assign, at
 from cellkinetics.kernel.scaled import Scaled
-from cellkinetics.kernel.slopes import Terms, own_symbol, slopes
+from cellkinetics.kernel.slopes import Slopes, Terms, own_symbol, slopes
 from cellkinetics.symbolic import TIME
 
 STEP = own_symbol("step")
+Targets = list[tuple[str, sp.Expr]]
 
 
 def over_lanes(lines: list[str]) -> list[str]:
@@ -28,19 +32,66 @@ def scaled_rhs(scaled: Scaled, memory: Memory) -> Body:
     """``h`` times dz/dt and J S + df/dphi of every lane, to ``dw``."""
     s = slopes(scaled)
     n, m = len(s.rate), len(scaled.wrt)
+    wanted = [(at("dw", i, lanes=True), g) for i, g in enumerate(s.rate)]
+    lines = _evaluated(scaled, memory, s, wanted + (_derivatives(s) if m else []), weighted=m > 0)
+    for j in range(m):
+        place = [at("w", sensitivity(scaled, k, j), lanes=True) for k in range(n)]
+        for q in range(len(s.sums)):
+            terms = [(f"a{q}_{k}", place[k]) for p, k in s.sum_by_state if p == q]
+            lines.append(f"t{q}_{j} = {fused(terms)}")
+        for i in range(n):
+            terms = [(f"s{i}_{q}", f"t{q}_{j}") for o, q in s.by_sum if o == i]
+            terms += [(f"j{i}_{k}", place[k]) for o, k in s.by_state if o == i]
+            start = f"p{i}_{j}" if (i, j) in s.by_phi else ""
+            slope = fused(terms, start)
+            lines.append(f"{at('dw', sensitivity(scaled, i, j), lanes=True)} = {slope}")
+    return Body(over_lanes(lines))
+
+
+def without_sensitivities(scaled: Scaled) -> Scaled:
+    """The same model, differentiated by no parameter."""
+    return replace(scaled, wrt=(), chosen=())
+
+
+def entries(s: Slopes) -> list[tuple[int, int]]:
+    """Where J is not zero."""
+    through_sums = {(i, k) for i, q in s.by_sum for p, k in s.sum_by_state if p == q}
+    return sorted(through_sums | s.by_state.keys())
+
+
+def scaled_derivatives(scaled: Scaled, memory: Memory) -> Body:
+    """``h`` times the entries of J to ``entry``, and those of df/dphi to ``direct``."""
+    s = slopes(scaled)
+    m = len(scaled.wrt)
+    lines = _evaluated(scaled, memory, s, _derivatives(s), weighted=True)
+    for place, (i, k) in enumerate(entries(s)):
+        terms = [(f"s{i}_{q}", f"a{q}_{k}") for o, q in s.by_sum if o == i]
+        terms = [(a, b) for a, b in terms if (int(b[1:].split("_")[0]), k) in s.sum_by_state]
+        value = fused(terms, f"j{i}_{k}" if (i, k) in s.by_state else "")
+        lines.append(f"{at('entry', place, lanes=True)} = {value}")
+    lines += [f"{at('direct', i * m + j, lanes=True)} = p{i}_{j}" for i, j in s.by_phi]
+    return Body(over_lanes(lines))
+
+
+def _derivatives(s: Slopes) -> Targets:
+    targets = [(f"s{i}_{q}", e) for (i, q), e in s.by_sum.items()]
+    targets += [(f"j{i}_{k}", e) for (i, k), e in s.by_state.items()]
+    return targets + [(f"p{i}_{j}", e) for (i, j), e in s.by_phi.items()]
+
+
+def _evaluated(
+    scaled: Scaled, memory: Memory, s: Slopes, wanted: Targets, *, weighted: bool
+) -> list[str]:
+    """The body of a loop that computes h times each target; ``weighted`` with slopes of sums."""
     symbols = scaled.symbolic.states.values()
     names = {y: sp.Symbol(f"y{i}") for i, y in enumerate(symbols)} | {TIME: sp.Symbol("t[l]")}
     sums = [(str(q), sp.Add(*(c * _nth(names, i) for i, c in terms))) for q, terms in s.sums]
     defined = sums + [(str(q), (1 / e).xreplace(names)) for q, e in s.reciprocals]
-    targets = [(at("dw", i, lanes=True), g) for i, g in enumerate(s.rate)]
-    targets += [(f"s{i}_{q}", e) for (i, q), e in s.by_sum.items()]
-    targets += [(f"j{i}_{k}", e) for (i, k), e in s.by_state.items()]
-    targets += [(f"p{i}_{j}", e) for (i, j), e in s.by_phi.items()]
-    targets = [(name, (STEP * e).xreplace(names)) for name, e in targets]
+    targets = [(name, (STEP * e).xreplace(names)) for name, e in wanted]
     parts: dict[sp.Expr, sp.Symbol] = {}
     moving = {q.xreplace(names) for q in (*s.symbols, *symbols)}
     targets = [(name, _with_parts(e, moving, parts)) for name, e in targets]
-    weights = [(f"a{q}_{k}", e.xreplace(names)) for (q, k), e in s.sum_by_state.items() if m]
+    weights = [(f"a{q}_{k}", e.xreplace(names)) for (q, k), e in s.sum_by_state.items() if weighted]
     used = set().union(
         *(e.free_symbols for _, e in [*defined, *targets, *weights]),
         *(e.free_symbols for e in parts),
@@ -55,20 +106,8 @@ def scaled_rhs(scaled: Scaled, memory: Memory) -> Body:
     # One by one: each may use those before it, and shares nothing with others.
     for name, e in [*defined, *((str(part), e) for e, part in parts.items())]:
         lines += assign(memory, [(name, e)], prefix=f"{name}_", vector=True).lines
-    lines += [f"{at('dw', i, lanes=True)} = 0.0" for i, g in enumerate(s.rate) if g == 0]
-    lines += assign(memory, [*targets, *weights], vector=True).lines
-    for j in range(m):
-        place = [at("w", sensitivity(scaled, k, j), lanes=True) for k in range(n)]
-        for q in range(len(s.sums)):
-            terms = [(f"a{q}_{k}", place[k]) for p, k in s.sum_by_state if p == q]
-            lines.append(f"t{q}_{j} = {fused(terms)}")
-        for i in range(n):
-            terms = [(f"s{i}_{q}", f"t{q}_{j}") for o, q in s.by_sum if o == i]
-            terms += [(f"j{i}_{k}", place[k]) for o, k in s.by_state if o == i]
-            start = f"p{i}_{j}" if (i, j) in s.by_phi else ""
-            slope = fused(terms, start)
-            lines.append(f"{at('dw', sensitivity(scaled, i, j), lanes=True)} = {slope}")
-    return Body(over_lanes(lines))
+    lines += [f"{name} = 0.0" for name, g in wanted if g == 0]
+    return lines + assign(memory, [*targets, *weights], vector=True).lines
 
 
 def _with_parts(e: sp.Expr, moving: set[sp.Symbol], parts: dict[sp.Expr, sp.Symbol]) -> sp.Expr:

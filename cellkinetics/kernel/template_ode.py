@@ -41,10 +41,7 @@ def first_step(w, dw, l, rtol):
     return 0.5 * rtol ** (1.0 / @ORDER@) / slope
 
 
-@njit(**OPTIONS)
-def rhs(t, w, k, dw, lanes):
-    """dz/dt and J S + df/dphi of every lane."""
-    scaled_rhs(t, w, k, np.ones(LANES), dw, lanes)
+@RHS@
 
 
 @njit(**OPTIONS)
@@ -162,6 +159,12 @@ def close(s, code, count, first, last, pred, jac, status, steps):
     steps[s] = count
 '''
 
+EXPLICIT_RHS = '''\
+@njit(**OPTIONS)
+def rhs(t, w, k, dw, lanes):
+    """dz/dt and J S + df/dphi of every lane."""
+    scaled_rhs(t, w, k, np.ones(LANES), dw, lanes)'''
+
 ODE_SOLVER = '''
 @njit(**OPTIONS)
 def solve(
@@ -178,8 +181,8 @@ def solve(
     as the states must. State-only control gives wrong gradients without any warning.
     """
     # What is estimated is the error of the embedded solution; that of the one carried on is some
-    # ten times smaller, and it is this one that is to meet the tolerance.
-    rtol = 10.0 * rtol
+    # @TIMES@ times smaller, and it is this one that is to meet the tolerance.
+    rtol = @LOOSER@ * rtol
     subjects = phi.shape[0]
     # The compiler must not know this number: it would unroll loops over lanes, not vectorise.
     lanes = LANES if max_steps >= 0 else LANES + 1
@@ -249,6 +252,7 @@ def solve(
                     l, row[l], infusion[l], inf_start[s + 1], row_time, inf_time, k, tau
                 )
                 fresh[l] = False
+                @FRESH@
             remaining = stop[l] - t[l]
             wanted[l] = h[l]
             hit[l] = h[l] >= remaining
@@ -257,10 +261,7 @@ def solve(
             elif h[l] > 0.5 * remaining:
                 h[l] = 0.5 * remaining
         begin_step(h, slope, k0, lanes)
-        @STAGES@
-        finish_step(w, new, slopes, base, u, rtol)
-        norm(u, columns, error)
-        scaled_rhs(t, new, k, unit, k1, lanes)
+        @STEP@
         for l in range(LANES):
             if subject[l] < 0:
                 continue
@@ -312,11 +313,12 @@ def solve(
                     # S+ = S- + (f- - f+) dtau/dphi; the slope after the switch goes to k1, which
                     # nothing needs any more.
                     f = event[l]
+                    @BEFORE_SWITCH@
                     k[LANES * (FIRST_FLAG + f) + l] = 1.0
                     segment(k, l)
                     rhs(t, w, k, k1, lanes)
                     for i in range(N_STATES):
-                        jump = slope[LANES * i + l] - k1[LANES * i + l]
+                        jump = @SLOPE@[LANES * i + l] - k1[LANES * i + l]
                         for j in range(N_PARAMETERS):
                             w[LANES * (N_STATES + i * N_PARAMETERS + j) + l] += jump * dtau[l, f, j]
                     fresh[l] = True

@@ -19,6 +19,7 @@ from cellkinetics.outcome.relapse import DEFINITION as RELAPSE_DEFINITION
 from cellkinetics.outcome.relapse import relapse_and_progression
 from cellkinetics.outcome.response import COUNT_DAYS, Prefer, assessed
 from cellkinetics.outcome.treated import treated, unfinished, untreated_note, why_not_used
+from cellkinetics.study.findings import counted
 from cellkinetics.study.study import Study
 
 # A rate counts subjects who had any such response in the window. ORR leaves MLFS out, so a subject
@@ -80,7 +81,9 @@ def response(
     notes = [*untreated_note(study)]
     wrong = rows[rows["disagreement"] & rows["subject"].isin(treated(study))]
     if len(wrong):
-        notes.append(f"Disagreements between responses given and derived: {len(wrong)} rows.")
+        notes.append(
+            f"Disagreements between responses given and derived: {counted(len(wrong), 'row')}."
+        )
     spare = rows["not_used"].str.startswith("after", na=False)
     if spare.any():
         notes.append(f"Assessments listed and not used: {int(spare.sum())}.")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cellkinetics.errors import StudyError, UnitError
+from cellkinetics.study.findings import line_word
 from cellkinetics.study.limits import DROPPED, classify
 from cellkinetics.study.study import Study
 from cellkinetics.units import convert
@@ -47,7 +48,7 @@ def counts(study: Study, name: str) -> pd.DataFrame:
                     "at_least": value,
                     "at_most": value,
                     "transfused": rows["transfused"].array if name == "platelets" else pd.NA,
-                    "source": "assessments.csv",
+                    "source": study.files("assessments")[rows.index].to_numpy(),
                     "line": rows["line"].to_numpy(),
                 }
             ),
@@ -85,10 +86,11 @@ def _from_samples(study: Study, name: str) -> pd.DataFrame:
                 scaled[bound][here] = convert(values[here], str(unit), UNIT)
             except UnitError as error:
                 line = int(rows.loc[here, "line"].iloc[0])
+                file = study.files("samples")[rows.index[here][0]]
                 raise StudyError(
-                    f"samples.csv, line {line}, unit: got {unit!r} for {name!r}; wanted a unit of "
-                    f"a blood count such as {UNIT} or cells/uL ({error}). Correct the unit, or "
-                    "rename the analyte."
+                    f"{file}, {line_word(file)} {line}, unit: got {unit!r} for {name!r}; wanted a "
+                    f"unit of a blood count such as {UNIT} or cells/uL ({error}). Correct the "
+                    "unit, or rename the analyte."
                 ) from None
     out = pd.DataFrame(
         {
@@ -97,7 +99,7 @@ def _from_samples(study: Study, name: str) -> pd.DataFrame:
             "at_least": np.maximum(scaled["lower"], 0.0),
             "at_most": scaled["upper"],
             "transfused": pd.array([pd.NA] * len(rows), dtype="boolean"),
-            "source": "samples.csv",
+            "source": study.files("samples")[rows.index].to_numpy(),
             "line": rows["line"].to_numpy(),
         }
     )

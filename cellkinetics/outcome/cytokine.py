@@ -20,6 +20,7 @@ from cellkinetics.outcome.cytokine_numbers import (
 )
 from cellkinetics.outcome.cytokine_readings import Readings, count_kinds, read_cytokines
 from cellkinetics.outcome.cytokine_visits import BASELINE, SCHEDULE, at_visits, log_bounds, windows
+from cellkinetics.study.findings import counted
 from cellkinetics.study.study import Study
 
 DEFINITION = """\
@@ -176,25 +177,25 @@ def _notes(
         notes.append(f"analytes by their names: {names}{rest}")
     table = readings.table
     beyond = int((table["kind"] != 0).sum())
-    notes.append(f"{len(table)} readings used, {beyond} of them beyond a limit")
+    notes.append(f"{counted(len(table), 'reading')} used, {beyond} of them beyond a limit")
     late = int(table["after_therapy"].sum())
     if late and after_therapy == "keep":
         notes.append(
-            f"{late} readings follow a transplant, cytotoxic drugs or another cell product and are "
-            "used (after_therapy = 'leave out' would not)"
+            f"used although after a transplant, cytotoxic drugs or another cell product: "
+            f"{counted(late, 'reading')} (after_therapy = 'leave out' would not)"
         )
     since = table["time"] - table["first"]
     spare = len(table) - len(chosen)
     notes.append(
-        f"{spare} readings are not the nearest to a visit; peak, area and return use them "
-        f"({int((since <= 0).sum())} were taken before the infusion)"
+        f"not the nearest to a visit: {counted(spare, 'reading')}; peak, area and return use them "
+        f"(taken before the infusion: {int((since <= 0).sum())})"
     )
     notes += [
-        f"{row['analyte']}: {row['readings']} readings of {row['subjects']} subjects left out: "
-        f"{row['reason']}"
+        f"{row['analyte']}: {counted(row['readings'], 'reading')} of "
+        f"{counted(row['subjects'], 'subject')} left out: {row['reason']}"
         for row in readings.left_out.to_dict("records")
     ]
     n = len(readings.subjects)
     if n < FEW:
-        notes.append(f"{n} subjects: intervals by visit lean on log-normal levels")
+        notes.append(f"{counted(n, 'subject')}: intervals by visit lean on log-normal levels")
     return tuple(notes)

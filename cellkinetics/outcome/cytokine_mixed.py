@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from scipy.stats import t as student
 
 from cellkinetics.outcome.cytokine_likelihood import NODES, Grid, Value, log_likelihood
+from cellkinetics.study.findings import counted
 
 type Floats = NDArray[np.float64]
 type Bools = NDArray[np.bool_]
@@ -126,8 +127,8 @@ def _why_not(lower: Floats, upper: Floats) -> list[str]:
             reasons.append(f"every reading at the {where} is above its limit")
         elif np.mean(low < high) > MOST:
             reasons.append(
-                f"{int((low < high).sum())} of {len(low)} readings at the {where} lie beyond their "
-                f"limits, more than {MOST:.0%}"
+                f"{int((low < high).sum())} of {counted(len(low), 'reading')} at the {where} "
+                f"lie beyond their limits, more than {MOST:.0%}"
             )
         elif measured[:, 0].any() and not (measured[:, v] & measured[:, 0]).any():
             reasons.append("no subject has readings at both the baseline and the visit")
@@ -163,7 +164,10 @@ def _too_little(grid: Grid) -> str:
     if grid.visits < 2:
         return "no visit to compare with the baseline"
     if read <= grid.visits:
-        return f"{read} readings within limits for {grid.visits} means: no residual variance"
+        return (
+            f"{counted(int(read), 'reading')} within limits for "
+            f"{counted(grid.visits, 'mean')}: no residual variance"
+        )
     return ""
 
 

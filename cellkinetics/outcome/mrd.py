@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellkinetics.errors import SpecError, StudyError, UnitError
 from cellkinetics.outcome.counts import analyte_rows
+from cellkinetics.study.findings import line_word
 from cellkinetics.study.limits import DROPPED, classify
 from cellkinetics.study.study import Study
 from cellkinetics.units import convert
@@ -116,6 +117,7 @@ def _assessments(study: Study, cutoff: float, wanted: str) -> list[tuple[object,
     frame = study.assessments
     given = frame["mrd_value"].notna() | frame["mrd_lod"].notna() | frame["mrd_status"].notna()
     out: list[tuple[object, ...]] = []
+    frame = frame.assign(file=study.files("assessments"))
     for row in frame[given].to_dict("records"):
         value, lod, status = row["mrd_value"], row["mrd_lod"], row["mrd_status"]
         verdict: str | None
@@ -125,9 +127,7 @@ def _assessments(study: Study, cutoff: float, wanted: str) -> list[tuple[object,
             verdict, wrong = None, False
             reason = f"assessments.csv holds {study.settings.mrd.specimen}, not {wanted}"
         place = (row["subject"], row["time"])
-        out.append(
-            (*place, verdict, value, lod, status, wrong, reason, "assessments.csv", row["line"])
-        )
+        out.append((*place, verdict, value, lod, status, wrong, reason, row["file"], row["line"]))
     return out
 
 
@@ -136,6 +136,7 @@ def _samples(study: Study, cutoff: float, wanted: str) -> list[tuple[object, ...
     if rows.empty:
         return []
     read = classify(rows, error_family="combined", zeros_as_read=study.settings.zeros_as_read)
+    rows = rows.assign(file=study.files("samples"))
     out: list[tuple[object, ...]] = []
     for row, bounds in zip(rows.to_dict("records"), read.to_dict("records"), strict=True):
         if bounds["kind"] == DROPPED:
@@ -147,7 +148,8 @@ def _samples(study: Study, cutoff: float, wanted: str) -> list[tuple[object, ...
             )
         except UnitError as error:
             raise StudyError(
-                f"samples.csv, line {row['line']} (subject {row['subject']}), unit: got "
+                f"{row['file']}, {line_word(row['file'])} {row['line']} "
+                f"(subject {row['subject']}), unit: got "
                 f"{row['unit']!r} for 'mrd'; wanted % ({error}). Correct it, or rename the analyte."
             ) from None
         verdict: str | None
@@ -157,7 +159,7 @@ def _samples(study: Study, cutoff: float, wanted: str) -> list[tuple[object, ...
             verdict, reason = _between(low, high, lod, cutoff)
         value = low if low == high else np.nan
         place = (row["subject"], row["time"])
-        out.append((*place, verdict, value, lod, None, False, reason, "samples.csv", row["line"]))
+        out.append((*place, verdict, value, lod, None, False, reason, row["file"], row["line"]))
     return out
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cellkinetics.outcome.counts import as_read, counts, nearest
 from cellkinetics.outcome.eln import REMISSION
-from cellkinetics.outcome.response import COUNT_DAYS, Day, assessed, days
+from cellkinetics.outcome.response import COUNT_DAYS, Day, Place, assessed, days
 from cellkinetics.outcome.treated import treated
 from cellkinetics.study.study import Study
 
@@ -39,6 +39,7 @@ COLUMNS = (
     "derived_time",
     "disagreement",
     "reason",
+    "file",
     "line",
 )
 _PERSISTENT_DAYS = 90.0
@@ -65,7 +66,7 @@ def relapse_and_progression(
         given_time, derived_time  NaN where there is none
         disagreement              only one of the two, or on different days
         reason
-        line                      line in events.csv, else of the assessment
+        file, line                where the event stands, else the assessment
     """
     if responses is None:
         responses = assessed(study, criteria)
@@ -76,12 +77,13 @@ def relapse_and_progression(
     for day in days(study):
         by_subject.setdefault(day.subject, []).append(day)
     white = as_read(counts(study, study.settings.wbc.analyte))
-    given: dict[tuple[str, str], tuple[float, int]] = {}
-    events = study.events.sort_values("time", kind="stable")
-    for s, t, e, n in zip(
-        events["subject"], events["time"], events["event"], events["line"], strict=True
+    given: dict[tuple[str, str], tuple[float, Place]] = {}
+    events = study.events.assign(file=study.files("events"))
+    events = events.sort_values("time", kind="stable")
+    for s, t, e, *place in zip(
+        *(events[name] for name in ("subject", "time", "event", "file", "line")), strict=True
     ):
-        given.setdefault((s, e), (float(t), int(n)))
+        given.setdefault((s, e), (float(t), (str(place[0]), int(place[1]))))
     rows = []
     for subject in treated(study):
         own = by_subject.get(subject, [])
@@ -105,30 +107,30 @@ def relapse_and_progression(
     return out.astype({**numbers, "disagreement": bool, "line": np.int64})
 
 
-type _Found = tuple[float, str, int] | None  # day, why, line
+type _Found = tuple[float, str, Place] | None  # day, why, where
 
 
 def _lost(
     responses: pd.DataFrame, first_remission: dict[Hashable, Any]
-) -> dict[str, tuple[float, str, int]]:
+) -> dict[str, tuple[float, str, Place]]:
     """First NR or PR after each subject's remission."""
     start = responses["subject"].map(first_remission)
     rows = responses[(responses["time"] > start) & responses["response"].isin(("NR", "PR"))]
     rows = rows.sort_values("time", kind="stable").drop_duplicates("subject")
     return {
-        subject: (float(time), f"{seen} after the remission of day {began:g}", int(line))
-        for subject, time, seen, began, line in zip(
-            rows["subject"], rows["time"], rows["response"], start[rows.index], rows["line"],
-            strict=True,
+        subject: (float(time), f"{seen} after the remission of day {began:g}", (file, int(line)))
+        for subject, time, seen, began, file, line in zip(
+            rows["subject"], rows["time"], rows["response"], start[rows.index], rows["file"],
+            rows["line"], strict=True,
         )
     }  # fmt: skip
 
 
 def _before_given(
-    subject: str, given: tuple[float, int], lost: tuple[float, str, int], derived: _Found
+    subject: str, given: tuple[float, Place], lost: tuple[float, str, Place], derived: _Found
 ) -> dict[str, Any]:
     """The row of a relapse that the responses show before events.csv does."""
-    time, why, line = lost if derived is None or lost[0] <= derived[0] else derived
+    time, why, place = lost if derived is None or lost[0] <= derived[0] else derived
     return {
         "subject": subject,
         "event": "relapse",
@@ -138,7 +140,8 @@ def _before_given(
         "derived_time": time,
         "disagreement": True,
         "reason": f"{why}; events.csv has it on day {given[0]:g}: the earlier day counts",
-        "line": line,
+        "file": place[0],
+        "line": place[1],
     }
 
 
@@ -155,7 +158,7 @@ def _relapse(own: list[Day], remission: float) -> _Found:
             why.append("extramedullary disease")
         if why:
             since = f" after the remission of day {remission:g}"
-            return day.time, f"{', '.join(why)}{since}", day.lines[0]
+            return day.time, f"{', '.join(why)}{since}", day.places[0]
     return None
 
 
@@ -171,7 +174,7 @@ def _progression(
             since = (since or day) if day.signs.marrow > 70 else None
         why = _progressed(day, before, since, white)
         if why:
-            return day.time, why, day.lines[0]
+            return day.time, why, day.places[0]
     return None
 
 
@@ -213,16 +216,16 @@ def _absolute(day: Day, white: dict[str, list[tuple[float, float]]]) -> float:
 
 
 def _compare(
-    subject: str, event: str, given: tuple[float, int] | None, derived: _Found, own: list[Day]
+    subject: str, event: str, given: tuple[float, Place] | None, derived: _Found, own: list[Day]
 ) -> dict[str, Any] | None:
     if given is None and derived is None:
         return None
     if given is None and derived is not None:
-        time, why, line = derived
+        time, why, place = derived
         source, reason = "derived", f"not in events.csv; {why}"
         wrong = True
     elif given is not None:
-        time, line = given
+        time, place = given
         source = "given"
         wrong = derived is None or derived[0] != time
         if derived is None:
@@ -241,5 +244,6 @@ def _compare(
         "derived_time": np.nan if derived is None else derived[0],
         "disagreement": wrong,
         "reason": reason,
-        "line": line,
+        "file": place[0],
+        "line": place[1],
     }

@@ -1,6 +1,6 @@
 """Response at every assessment: as given, derived from the findings, and where the two disagree."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import pandas as pd
 from cellkinetics.errors import SpecError, did_you_mean
 from cellkinetics.outcome.counts import as_read, counts, nearest
 from cellkinetics.outcome.eln import RANK, Derived, Signs, criteria_named, derive
+from cellkinetics.study.findings import line_word
 from cellkinetics.study.study import Study
 
 COUNT_DAYS = 7.0  # a count from samples.csv so near to a marrow stands for one of the same day
@@ -21,20 +22,26 @@ COLUMNS = (
     "derived",
     "disagreement",
     "reason",
+    "file",
     "line",
 )
+type Place = tuple[str, int]  # a file and a line of it
 type Prefer = Literal["given", "derived"]
 
 
 @dataclass(frozen=True)
 class Day:
-    """All assessments of one subject on one day: what they found together, and their lines."""
+    """All assessments of one subject on one day: what they found together, and where they stand.
+
+    ``rows`` are their positions in the table of assessments.
+    """
 
     subject: str
     time: float
     signs: Signs
     given: tuple[str, ...]
-    lines: tuple[int, ...]
+    rows: tuple[int, ...]
+    places: tuple[Place, ...]
     notes: tuple[str, ...]
 
 
@@ -63,7 +70,7 @@ def assessed(
         disagreement              the response given is not one that the findings allow, or rows of
                                   one day give different ones
         reason                    what the derivation saw, what was missing
-        line                      line in assessments.csv
+        file, line                where the row stands
 
     Raises
     ------
@@ -83,8 +90,8 @@ def assessed(
         if before:
             response, source = None, None
             reason = f"before the infusion: not a response to the cells; {reason}"
-        for line in day.lines:
-            rows[line] = (
+        for row, place in zip(day.rows, day.places, strict=True):
+            rows[row] = (
                 day.subject,
                 day.time,
                 response,
@@ -92,10 +99,10 @@ def assessed(
                 None if before else found.response,
                 not before and (wrong or len(set(day.given)) > 1),
                 reason,
-                line,
+                *place,
             )
-    out = pd.DataFrame([rows[int(line)] for line in frame["line"]], columns=list(COLUMNS))
-    for name in ("subject", "response", "source", "derived", "reason"):
+    out = pd.DataFrame([rows[row] for row in range(len(frame))], columns=list(COLUMNS))
+    for name in ("subject", "response", "source", "derived", "reason", "file"):
         out[name] = out[name].astype(object).where(out[name].notna(), None)
     return out.astype({"time": np.float64, "disagreement": bool, "line": np.int64})
 
@@ -109,7 +116,9 @@ def days(study: Study) -> list[Day]:
     -------
     list of Day                   by subject in the order of the file, then by time
     """
-    frame = study.assessments
+    frame = study.assessments.assign(
+        file=study.files("assessments"), row=np.arange(len(study.assessments))
+    )
     base = baselines(study)
     near = {name: as_read(counts(study, name)) for name in ("anc", "platelets")}
     grouped: dict[tuple[str, float], list[dict[Hashable, Any]]] = {}
@@ -120,7 +129,8 @@ def days(study: Study) -> list[Day]:
     for (subject, time), rows in sorted(grouped.items(), key=lambda g: (order[g[0][0]], g[0][1])):
         notes = []
         if len(rows) > 1:
-            notes.append(f"lines {', '.join(str(r['line']) for r in rows)} of one day together")
+            where = together((r["file"], int(r["line"])) for r in rows)
+            notes.append(f"{where} of one day together")
         values = {name: _number(rows, name, low) for name, low in _WORSE.items()}
         transfused = _flag(rows, "transfused")
         marrow_known = not np.isnan(values["marrow_blasts_pct"])
@@ -141,9 +151,23 @@ def days(study: Study) -> list[Day]:
             baseline=base.get(subject, np.nan),
         )
         given = tuple(r["response"] for r in rows if r["response"] is not None)
-        lines = tuple(int(r["line"]) for r in rows)
-        out.append(Day(subject, time, signs, given, lines, tuple(notes)))
+        at = tuple(int(r["row"]) for r in rows)
+        places = tuple((str(r["file"]), int(r["line"])) for r in rows)
+        out.append(Day(subject, time, signs, given, at, places, tuple(notes)))
     return out
+
+
+def together(places: Iterable[Place]) -> str:
+    """Write "lines 2, 3", and of which files if it is more than one."""
+    by_file: dict[str, list[str]] = {}
+    for file, line in places:
+        by_file.setdefault(file, []).append(str(line))
+    several = len(by_file) > 1
+    return " and ".join(
+        f"{line_word(file)}{'s' if len(lines) > 1 else ''} {', '.join(lines)}"
+        + (f" of {file}" if several else "")
+        for file, lines in by_file.items()
+    )
 
 
 def baselines(study: Study) -> dict[str, float]:

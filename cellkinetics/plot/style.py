@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
+from cellkinetics.plot.fonts import make_readable
+
 type Drawing = Figure
 """What the functions of this package return; for others to name without loading matplotlib."""
 
@@ -56,6 +58,7 @@ def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
     temporary = path.with_name(f".{path.name}.tmp")
     kind = path.suffix.removeprefix(".")
     _take_as_written(figure)
+    make_readable(figure)
     with rc_context(_WRITING):
         figure.savefig(
             temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None

@@ -1,6 +1,5 @@
 """Exposure on the terminal: a table that fits a screen, its marks explained below it."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rich.table import Table
 from cellkinetics.exposure.of_area import window_name
 from cellkinetics.exposure.rules import WINDOWS
 from cellkinetics.exposure.summary import summarise
+from cellkinetics.files import json_text, records
 from cellkinetics.show.console import open_console
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def print_nca(
             "simulated": result.simulated,
             "rules": result.definition.splitlines(),
             "notes": list(result.notes),
-            "subjects": _records(result.long),
-            "summary": _records(summary),
-            "left_out": _records(result.left_out),
+            "subjects": records(result.long),
+            "summary": records(summary),
+            "left_out": records(result.left_out),
             "files": [str(f) for f in files],
         }
-        typer.echo(json.dumps(content, ensure_ascii=False))
+        typer.echo(json_text(content))
         return
     console = open_console()
     simulated = " [yellow](SIMULATED data)[/]" if result.simulated else ""
@@ -141,9 +141,3 @@ _SUMMARY: dict[str, Callable[[Mapping[Any, Any]], str]] = {
     "lowest": lambda line: _number(line["min"]),
     "highest": lambda line: _number(line["max"]),
 }
-
-
-def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Rows as JSON can hold them: what is not a finite number is null."""
-    plain = frame.replace([float("inf"), float("-inf")], float("nan")).astype(object)
-    return list(plain.where(plain.notna(), None).to_dict("records"))

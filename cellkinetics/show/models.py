@@ -1,14 +1,15 @@
 """The catalogue and a model's card, on the terminal."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cellkinetics.card import equations, parameter_rows
+from cellkinetics.card import characteristic_rows, equations, parameter_rows
 from cellkinetics.catalogue import load_model, model_names
-from cellkinetics.declare import Observable, State
+from cellkinetics.declare import Example, Model, Observable, PatientClass, State
 from cellkinetics.files import json_text
 from cellkinetics.published import reproduce
 from cellkinetics.show.console import open_console
@@ -46,8 +47,15 @@ def print_card(name: str, *, as_json: bool) -> None:
             "inputs": [asdict(q) for q in model.inputs],
             "equations": [{"section": s, "left": a, "right": b} for s, a, b in lines],
             "parameters": parameters,
+            "characteristics": characteristic_rows(model),
             "covariates": [{"name": q.name, **asdict(q)} for q in model.covariates],
             "residuals": [asdict(q) for q in model.residuals],
+            "doses": model.doses,
+            "reference_dosing": model.reference_dosing,
+            "horizon": model.horizon,
+            "stiff": model.stiff,
+            "classes": [asdict(q) for q in model.classes],
+            "examples": [asdict(q) for q in model.examples],
             "published": [asdict(entry) for entry in reproduce(model)],
         }
         typer.echo(json_text(content))
@@ -58,6 +66,8 @@ def print_card(name: str, *, as_json: bool) -> None:
         ("for", model.purpose),
         ("population", model.population),
         ("source", model.source),
+        ("meant for", _meant_for(model)),
+        ("solved", "implicitly: its equations are stiff" if model.stiff else ""),
         ("identifiable", model.identifiability),
     ):
         if text:
@@ -81,6 +91,30 @@ def print_card(name: str, *, as_json: bool) -> None:
         table.add_row(*(escape(str(v)) for v in row.values()))
     console.print()
     console.print(table)
+    if model.classes:
+        console.print("\n[bold]Classes of patients[/]")
+        for kind in model.classes:
+            console.print(
+                f"  {escape(kind.name)}, {100 * kind.probability:.3g} %: {escape(kind.meaning)};"
+                f" {_values(kind.typical)}; {_origin(kind)}"
+            )
+    if model.examples:
+        console.print("\n[bold]Examples[/]  (simulate with --example NAME)")
+        for example in model.examples:
+            dosing = "; ".join(
+                f"{cells:g} cells on day {day:g}" for day, cells in example.dosing or ()
+            )
+            console.print(
+                f"  {escape(example.name)}: {escape(example.meaning)};"
+                f" {_values(example.values)}; {dosing + '; ' if dosing else ''}{_origin(example)}"
+            )
+    if model.characteristics:
+        console.print("\n[bold]What follows from the typical values[/]")
+        for fact in characteristic_rows(model):
+            console.print(
+                f"  {fact['characteristic']} = {fact['value']:.4g} {escape(fact['unit'])}:"
+                f" {escape(fact['meaning'])}; {escape(fact['origin'])}"
+            )
     if model.covariates:
         console.print("\n[bold]Published covariate effects[/]")
         for c in model.covariates:
@@ -101,3 +135,19 @@ def print_card(name: str, *, as_json: bool) -> None:
                 f"  {mark} {escape(entry.name)}: {entry.published:.10g}, here"
                 f" {entry.computed:.10g}; {escape(entry.source)}"
             )
+
+
+def _meant_for(model: Model) -> str:
+    """Range of days and of doses that a model states for itself."""
+    days = f"days 0 to {model.horizon:g}"
+    if model.doses is not None:
+        return f"{days}, total doses of {model.doses[0]:.3g} to {model.doses[1]:.3g} cells"
+    return days if model.infuse is not None else f"{days}; dose does nothing in its equations"
+
+
+def _values(values: Mapping[str, float]) -> str:
+    return escape(", ".join(f"{name} = {value:g}" for name, value in values.items()))
+
+
+def _origin(item: Example | PatientClass) -> str:
+    return escape(item.source or f"ASSUMPTION: {item.assumption}")

@@ -1,6 +1,7 @@
 """What a terminal can say of a NONMEM-style file, as ``read_study`` takes it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cellkinetics.catalogue import find_study
 from cellkinetics.errors import SpecError, StudyError
@@ -10,7 +11,8 @@ from cellkinetics.study.nonmem_layout import NonmemOptions
 _CURE = (
     "On the command line: analytes is --name 1=qpcr (1= leaves those rows out), units is --unit "
     "qpcr=copies/ug, dose_unit is --dose-unit cells, time_unit is --time-unit h, id is --id "
-    "COLUMN, by is --name-column COLUMN."
+    "COLUMN, by is --name-column COLUMN, covariates is --covariate WT=weight_kg, and all else "
+    "that a study.toml says is --settings FILE.toml."
 )
 
 
@@ -21,6 +23,8 @@ def nonmem_options(
     time_unit: str | None = None,
     id_column: str | None = None,
     name_column: str | None = None,
+    covariates: Sequence[str] = (),
+    settings: str | Path | None = None,
 ) -> NonmemOptions:
     """Collect what was said; what was not is left out.
 
@@ -31,6 +35,8 @@ def nonmem_options(
     dose_unit, time_unit : str, optional
     id_column : str, optional       of subjects
     name_column : str, optional     whose numbers ``names`` names
+    covariates : sequence of str    "WT=weight_kg"; "WT=" leaves the column out
+    settings : path, optional       a file that says what a study.toml says
 
     Returns
     -------
@@ -62,6 +68,11 @@ def nonmem_options(
         out["id"] = id_column
     if name_column is not None:
         out["by"] = name_column
+    if covariates:
+        renamed = _pairs(covariates, "--covariate", "WT=weight_kg")
+        out["covariates"] = {column: name or None for column, name in renamed.items()}
+    if settings is not None:
+        out["settings"] = Path(settings)
     return out
 
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+import pandas as pd
+
 from cellkinetics.study.cdisc.dataset import split_line
-from cellkinetics.study.cdisc.rename import in_users_words
+from cellkinetics.study.cdisc.rename import in_users_words, sources
 from cellkinetics.study.check_analytes import check_analytes
 from cellkinetics.study.check_clinical import check_clinical
 from cellkinetics.study.check_doses import check_doses
@@ -83,7 +85,7 @@ def examine(
     unreadable = {(f.table, f.line) for f in found if f.column == "value" and f.code in _CELL}
     found = [f for f in found if f.code not in _NO_VALUE or (f.table, f.line) not in unreadable]
     found = [_renamed(f, loaded, Path(path)) for f in found]
-    return _with_plain_lines(loaded), in_order(found)
+    return _with_sources(loaded, Path(path)), in_order(found)
 
 
 def _renamed(found: Finding, loaded: Loaded, path: Path) -> Finding:
@@ -96,19 +98,26 @@ def _renamed(found: Finding, loaded: Loaded, path: Path) -> Finding:
     came, wanted, cure = found.came, found.wanted, found.cure
     for table in TABLES:
         came, wanted, cure = (text.replace(table.file, path.name) for text in (came, wanted, cure))
-    file = OPTIONS_FILE if found.file in {FILE, OPTIONS_FILE} else path.name
+    settings = {FILE, OPTIONS_FILE, loaded.settings_file}
+    file = loaded.settings_file if found.file in settings else path.name
     return replace(found, file=file, column=column, came=came, wanted=wanted, cure=cure)
 
 
-def _with_plain_lines(loaded: Loaded) -> Study | None:
-    """Take the number of the file out of each row's line, now that all findings are told."""
+def _with_sources(loaded: Loaded, path: Path) -> Study | None:
+    """Say where rows come from; the number of the file goes out of each row's line for its name."""
     study = loaded.study
-    if study is None or loaded.cdisc is None:
-        return study
-    plain: dict[str, Any] = {
-        table.name: study.table(table.name).assign(
-            line=[split_line(int(line))[1] for line in study.table(table.name)["line"]]
-        )
-        for table in TABLES
-    }
-    return replace(study, **plain)
+    if study is None:
+        return None
+    if loaded.cdisc is None:
+        named = {} if loaded.origin is None else {table.file: path.name for table in TABLES}
+        return replace(study, sources=named)
+    tables: dict[str, Any] = {}
+    names = {one.number: one.file for some in loaded.cdisc.datasets.values() for one in some}
+    for table in TABLES:
+        frame = study.table(table.name)
+        places = [split_line(int(line)) for line in frame["line"]]
+        tables[table.name] = frame.assign(line=[line for _, line in places])
+        if table.name != "subjects":
+            files = [names.get(number, table.file) for number, _ in places]
+            tables[table.name]["file"] = pd.Series(files, index=frame.index, dtype=object)
+    return replace(study, **tables, sources=sources(loaded.cdisc))

@@ -20,11 +20,15 @@ _LEAST_COUNTS = {"CR": (1.0, 100.0), "CRh": (0.5, 50.0), "PR": (1.0, 100.0)}
 
 def check_clinical(study: Study) -> Iterator[Finding]:
     """Check events, assessments, toxicities and treatments against each other."""
-    yield from _events(study)
-    yield from _responses(study)
-    yield from _mrd(study)
-    yield from _treatments(study)
-    yield from _deaths(study)
+    if len(study.events):
+        yield from _events(study)
+        yield from _transplants(study)
+        yield from _deaths(study)
+    if len(study.assessments):
+        yield from _responses(study)
+        yield from _mrd(study)
+    if len(study.treatments):
+        yield from _treatments(study)
 
 
 def _events(study: Study) -> Iterator[Finding]:
@@ -51,18 +55,17 @@ def _events(study: Study) -> Iterator[Finding]:
         wanted="at most one {event} a subject",
         cure="Keep the right one.",
     )
-    if len(events):
-        ended = events.loc[events["event"].isin(_ONCE), "subject"]
-        yield from at_rows(
-            "no-end-of-follow-up",
-            "subjects",
-            study.subjects,
-            study.subjects["subject"].notna() & ~study.subjects["subject"].isin(ended),
-            column=None,
-            came="no death, last_contact or withdrawal in events.csv",
-            wanted="one of them, because survival is censored there",
-            cure="Add the last contact to events.csv.",
-        )
+    ended = events.loc[events["event"].isin(_ONCE), "subject"]
+    yield from at_rows(
+        "no-end-of-follow-up",
+        "subjects",
+        study.subjects,
+        study.subjects["subject"].notna() & ~study.subjects["subject"].isin(ended),
+        column=None,
+        came="no death, last_contact or withdrawal in events.csv",
+        wanted="one of them, because survival is censored there",
+        cure="Add the last contact to events.csv.",
+    )
     if len(study.assessments):
         remitted = study.assessments[study.assessments["response"].isin(_REMISSION)]
         first = events["subject"].map(remitted.groupby("subject")["time"].min())
@@ -202,6 +205,10 @@ def _treatments(study: Study) -> Iterator[Finding]:
         wanted="a unit, such as mg/kg",
         cure="Add it.",
     )
+
+
+def _transplants(study: Study) -> Iterator[Finding]:
+    treatments = study.treatments.assign(read=treatment_kinds(study))
     conditioning = treatments[treatments["read"] == "conditioning"]
     transplants = study.events[study.events["event"] == "transplant"]
     prepared = [
@@ -227,8 +234,6 @@ def _treatments(study: Study) -> Iterator[Finding]:
 
 
 def _deaths(study: Study) -> Iterator[Finding]:
-    if study.events.empty:
-        return
     toxicities = study.toxicities
     died = study.events.loc[study.events["event"] == "death", "subject"]
     yield from at_rows(

@@ -154,13 +154,16 @@ def _after_the_end(study: Study) -> Iterator[Finding]:
     cut = study.subjects.dropna(subset=["subject"]).groupby("subject")["data_cut"].max()
     for name in _DATED:
         frame = study.table(name)
-        ends = {
-            "died": frame["subject"].map(death),
-            "contact": frame["subject"].map(contact),
-            "cut": frame["subject"].map(cut),
-        }
-        frame = frame.assign(**ends)
-        late = (frame["time"] > frame["died"]).to_numpy()
+        if frame.empty:
+            continue
+        day = frame["time"].to_numpy(dtype=np.float64)
+        died, last, cut_at = (
+            frame["subject"].map(ends).to_numpy(dtype=np.float64) for ends in (death, contact, cut)
+        )
+        if not ((day > died) | (day > last) | (day > cut_at)).any():
+            continue
+        frame = frame.assign(died=died, contact=last, cut=cut_at)
+        late = day > died
         yield from at_rows(
             "after-death",
             name,
@@ -171,7 +174,7 @@ def _after_the_end(study: Study) -> Iterator[Finding]:
             wanted="nothing after a death",
             cure="Correct this day, or the death in events.csv.",
         )
-        survived = ~late & (frame["time"] > frame["contact"]).to_numpy()
+        survived = ~late & (day > last)
         if name == "events":
             survived &= (frame["event"] != "death").to_numpy()
         yield from at_rows(
@@ -188,7 +191,7 @@ def _after_the_end(study: Study) -> Iterator[Finding]:
             "after-data-cut",
             name,
             frame,
-            frame["time"] > frame["cut"],
+            day > cut_at,
             column="time",
             came="day {time:g}, after the data cut-off on day {cut:g}",
             wanted="nothing after the cut-off",

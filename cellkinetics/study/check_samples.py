@@ -235,12 +235,12 @@ def _all_below(study: Study) -> Iterator[Finding]:
     decided = read_rows(samples, study.settings.zeros_as_read)
     meaning = pd.Series([READINGS[i].meaning for i in decided], index=samples.index)
     frame = samples.assign(below=meaning.isin(["left", "interval"]))[meaning != "no reading"]
-    for (subject, analyte), rows in frame.groupby(["subject", "analyte"], sort=False):
-        if rows["below"].all():
-            yield finding(
-                "all-below-limit",
-                "samples",
-                subject=str(subject),
-                came=f"{counted(len(rows), 'reading')} of {analyte}, all below the limit",
-                cure="They say only that the subject stayed below it.",
-            )
+    every = frame.groupby(["subject", "analyte"], sort=False)["below"].agg(["all", "size"])
+    for (subject, analyte), count in every.loc[every["all"], "size"].items():
+        yield finding(
+            "all-below-limit",
+            "samples",
+            subject=str(subject),
+            came=f"{counted(int(count), 'reading')} of {analyte}, all below the limit",
+            cure="They say only that the subject stayed below it.",
+        )

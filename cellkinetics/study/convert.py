@@ -61,10 +61,14 @@ def to_frame(
             columns[column.name] = _typed(column, [None] * len(cells.rows))
             continue
         values: list[object] = []
+        # What a text means depends on its column alone: a limit or a unit is read once.
+        read: dict[str, tuple[object, _Problem | None]] = {}
         for text, line, subject in zip(
             _cells_of(cells, column.name), cells.lines, subjects, strict=True
         ):
-            value, problem = _read_cell(text, column, table)
+            if text not in read:
+                read[text] = _read_cell(text, column, table)
+            value, problem = read[text]
             values.append(value)
             if problem:
                 found.append(

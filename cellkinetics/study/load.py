@@ -36,6 +36,7 @@ class Loaded:
     unread: frozenset[str] = frozenset()
     origin: Mapping[tuple[str, str], str] | None = None
     cdisc: Folder | None = None
+    settings_file: str = FILE
 
 
 def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -> Loaded:
@@ -44,7 +45,7 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
     if broken:
         return Loaded(None, [broken])
     settings: StudySettings | None
-    cdisc, reported = None, pd.DataFrame()
+    cdisc, reported, settings_file = None, pd.DataFrame(), FILE
     if is_cdisc_folder(path):
         data = read_cdisc(path)
         settings, found, tables = data.settings, list(data.findings), data.tables
@@ -57,6 +58,7 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
         file = read_nonmem(path, options)
         settings, found, tables = file.settings, list(file.findings), file.tables
         unread, origin = set() if file.read else {"subjects", "samples"}, file.origin
+        settings_file = file.settings_file
     if settings is None:
         unread.add("settings")
         settings = StudySettings(name=path.stem or "study", simulated=False)
@@ -76,7 +78,7 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
         treatments=tables["treatments"],
         reported=reported,
     )
-    return Loaded(study, found + assumed, frozenset(unread), origin, cdisc)
+    return Loaded(study, found + assumed, frozenset(unread), origin, cdisc, settings_file)
 
 
 def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
@@ -140,9 +142,9 @@ def _read_folder(
     tables: dict[str, pd.DataFrame] = {}
     unread: set[str] = set()
     for table in TABLES:
-        tables[table.name] = empty_frame(table)
         file = path / table.file
         if not file.exists():
+            tables[table.name] = empty_frame(table)
             if table.required:
                 unread.add(table.name)
                 found.append(
@@ -158,6 +160,7 @@ def _read_folder(
         cells, problems = read_cells(file, table.name, table.names)
         found += problems
         if cells is None:
+            tables[table.name] = empty_frame(table)
             unread.add(table.name)
             continue
         tables[table.name], problems = to_frame(cells, table, table.file)

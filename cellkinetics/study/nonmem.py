@@ -14,7 +14,7 @@ import pandas as pd
 
 from cellkinetics.errors import UnitError
 from cellkinetics.study.convert import empty_frame, to_frame
-from cellkinetics.study.findings import Finding
+from cellkinetics.study.findings import Finding, finding
 from cellkinetics.study.nonmem_layout import (
     REQUIRED,
     RESERVED,
@@ -25,7 +25,7 @@ from cellkinetics.study.nonmem_layout import (
 )
 from cellkinetics.study.nonmem_options import check_options
 from cellkinetics.study.nonmem_rows import find_covariates, say_left_out, sort_rows
-from cellkinetics.study.settings import OPTIONS_FILE, StudySettings, settings_from
+from cellkinetics.study.settings import OPTIONS_FILE, StudySettings, read_toml, settings_from
 from cellkinetics.study.tables import BY_NAME, TABLES
 from cellkinetics.study.text import Cells, read_cells
 from cellkinetics.units import convert
@@ -47,7 +47,8 @@ _ORIGIN = {
 class NonmemFile:
     """A file taken apart: tables, settings, and which column each of ours came from.
 
-    ``read`` is false where the file's form is broken, so that its tables are empty.
+    ``read`` is false where the file's form is broken, so that its tables are empty;
+    ``settings_file`` is where the settings stand, if they do in a file.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -55,6 +56,7 @@ class NonmemFile:
     findings: list[Finding]
     origin: dict[tuple[str, str], str]
     read: bool = True
+    settings_file: str = OPTIONS_FILE
 
 
 def read_nonmem(path: Path, options: NonmemOptions) -> NonmemFile:
@@ -96,17 +98,42 @@ def read_nonmem(path: Path, options: NonmemOptions) -> NonmemFile:
         tables[name], problems = to_frame(part, BY_NAME[name], path.name, slips=False)
         layout.found.extend(problems)
     _to_days(tables, options.get("time_unit", "day"), layout)
-    return NonmemFile(tables, settings, found + layout.found, _origin(layout))
+    said = options.get("settings")
+    file = Path(said).name if isinstance(said, str | Path) else OPTIONS_FILE
+    return NonmemFile(tables, settings, found + layout.found, _origin(layout), settings_file=file)
 
 
 def _settings(path: Path, options: NonmemOptions) -> tuple[StudySettings | None, list[Finding]]:
-    raw: dict[str, Any] = {"name": path.stem, "simulated": False, **options.get("settings", {})}
+    said, text, file = options.get("settings", {}), "", OPTIONS_FILE
+    if isinstance(said, str | Path):
+        file = Path(said).name
+        read, text, found = _read_settings(Path(said))
+        if read is None:
+            return None, found
+        said = read
+    raw: dict[str, Any] = {"name": path.stem, "simulated": False, **said}
     given: Mapping[str, Any] = options
     raw |= {key: given[key] for key in ("name", "simulated", "dose_unit") if key in given}
-    raw["units"] = {**raw.get("units", {}), **options.get("units", {})}
+    if "units" in options:
+        raw["units"] = {**raw.get("units", {}), **options["units"]}
     if "zeros_as_read" in options:
         raw["zeros_as_read"] = list(options["zeros_as_read"])
-    return settings_from(raw, file=OPTIONS_FILE)
+    return settings_from(raw, text, file)
+
+
+def _read_settings(path: Path) -> tuple[dict[str, Any] | None, str, list[Finding]]:
+    try:
+        return read_toml(path)
+    except FileNotFoundError:
+        missing = finding(
+            "study-not-found",
+            "study",
+            file=path.name,
+            came=f"no such file ({path})",
+            wanted="a file that says what a study.toml says",
+            cure="Check the path of the settings.",
+        )
+        return None, "", [missing]
 
 
 def _to_days(tables: dict[str, pd.DataFrame], unit: str, layout: Layout) -> None:

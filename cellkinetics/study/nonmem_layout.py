@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypedDict
 
 from cellkinetics.errors import did_you_mean
@@ -25,7 +27,7 @@ class NonmemOptions(TypedDict, total=False):
     rows out; a file with neither column has one analyte. ``covariates`` renames a covariate column
     (``{"WT": "weight_kg"}``), leaves it out (None), or asks for one that changes with time, which
     becomes an analyte. ``time_unit`` is converted to days. ``id`` names the column of subject ids.
-    ``settings`` is the rest of what a study.toml says.
+    ``settings`` is the rest of what a study.toml says, or such a file.
     """
 
     analytes: Mapping[int, str | None]
@@ -38,7 +40,7 @@ class NonmemOptions(TypedDict, total=False):
     name: str
     simulated: bool
     zeros_as_read: Sequence[str]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] | str | Path
 
 
 OPTIONS = tuple(NonmemOptions.__annotations__)
@@ -162,12 +164,15 @@ def find_layout(file: str, cells: Cells, options: NonmemOptions) -> Layout:
 def data_rows(layout: Layout, cells: Cells) -> tuple[list[Row], int]:
     """Take comment rows out and make sure that the rows of a subject stand together.
 
+    NONMEM reads ids as numbers: 1, 1.0 and 001 are one subject, called as its first row calls it.
+
     Returns
     -------
     list of Row, int              the data, and how many comment rows (``C`` in column C) there were
     """
     rows = list(zip(cells.lines, cells.rows, strict=True))
     data = [row for row in rows if layout.cell(row[1], "C").upper() != "C"]
+    data = _one_spelling(layout, data)
     done: set[str] = set()
     last = ""
     for row in data:
@@ -184,3 +189,18 @@ def data_rows(layout: Layout, cells: Cells) -> tuple[list[Row], int]:
         done.add(subject)
         last = subject
     return data, len(rows) - len(data)
+
+
+def _one_spelling(layout: Layout, rows: list[Row]) -> list[Row]:
+    """Write the id of every row as the first row with the same number does."""
+    at = layout.at[layout.id]
+    first: dict[Decimal, str] = {}
+    out: list[Row] = []
+    for line, cells in rows:
+        text = layout.cell(cells, layout.id)
+        if NUMBER.fullmatch(text):
+            text = first.setdefault(Decimal(text), text)
+            out.append((line, (*cells[:at], text, *cells[at + 1 :])))
+        else:
+            out.append((line, cells))
+    return out

@@ -1,6 +1,7 @@
 """Options of a NONMEM-style file: each of the right kind, or a finding."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cellkinetics.study.findings import Finding, finding, shown
@@ -46,6 +47,8 @@ def check_options(options: NonmemOptions) -> list[Finding]:
 
 def _wanted(name: str, value: Any) -> str:
     """What an option should have been, or nothing where it is right."""
+    if name == "settings" and isinstance(value, str | Path):
+        return ""
     if name in _TABLES:
         if not isinstance(value, Mapping):
             return f"a table, such as {_TABLES[name]}"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -73,6 +74,24 @@ class MrdSettings(_Section):
     specimen: Literal["marrow", "blood"] = "marrow"
 
 
+def _none(given: Any) -> Any:
+    """Read the word "none", because TOML has no empty value."""
+    return None if given == "none" else given
+
+
+class SafetySettings(_Section):
+    """Dose-limiting toxicities: the window in which they count, and the rule for stopping.
+
+    ``dlt_window`` is the window's last day, or "none". Its default, 28 days, is usual in trials of
+    CAR-T cells; like the limit (stop when P(rate > ``dlt_limit``) > ``dlt_certainty``) it is an
+    assumption until the protocol's is written here.
+    """
+
+    dlt_window: Annotated[_Day | None, BeforeValidator(_none)] = 28.0
+    dlt_limit: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.30
+    dlt_certainty: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.80
+
+
 class WbcSettings(_Section):
     """Which analyte is the white-cell count, and how it is read between two counts."""
 
@@ -98,6 +117,7 @@ class StudySettings(_Section):
     response: ResponseSettings = ResponseSettings()
     endpoints: EndpointSettings = EndpointSettings()
     mrd: MrdSettings = MrdSettings()
+    safety: SafetySettings = SafetySettings()
     wbc: WbcSettings = WbcSettings()
 
     @model_validator(mode="after")
@@ -283,6 +303,7 @@ _WANTED = {
     "float_type": "a number",
     "tuple_type": "a list in square brackets",
     "greater_than": "a number greater than {gt:g}",
+    "less_than": "a number less than {lt:g}",
     "less_than_equal": "a number of at most {le:g}",
     "finite_number": "a finite number",
 }

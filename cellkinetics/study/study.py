@@ -1,5 +1,6 @@
 """What was measured: one frozen object, whatever files it came from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,10 @@ class Study:
     ``reported`` holds the times to events that the study's own ADTTE states, to be compared with
     ours: subject, endpoint, title, time (days from the endpoint's origin), event, what, reason, day
     (since the infusion), line; it is empty for a study that was not read from CDISC.
+
+    In a study that was read from CDISC every table but ``subjects`` also has ``file``, the data set
+    of each row's ``line``. ``sources`` says what stands for the file of a table ("events.csv")
+    where there is no such file; it is empty for a folder of tables.
     """
 
     settings: StudySettings
@@ -36,6 +41,7 @@ class Study:
     treatments: pd.DataFrame
     findings: tuple[Finding, ...] = ()
     reported: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -68,6 +74,13 @@ class Study:
         frame = getattr(self, name)
         assert isinstance(frame, pd.DataFrame)
         return frame
+
+    def files(self, name: str) -> pd.Series:
+        """File in which each row of a table stands, with the table's index."""
+        frame = self.table(name)
+        if "file" in frame and name != "subjects":
+            return frame["file"]
+        return pd.Series(f"{name}.csv", index=frame.index, dtype=object)
 
     def unit(self, analyte: str) -> str | None:
         """Unit of an analyte's values in its canonical spelling; None if it has no samples."""

@@ -129,7 +129,7 @@ def _parse(text: str, file: str, table: str) -> tuple[Cells | None, list[Finding
     try:
         for record in reader:
             cells = [cell.strip() for cell in record]
-            if any("\n" in cell for cell in cells):
+            if reader.line_num > line and any("\n" in cell for cell in cells):
                 broken = "a line break inside a quoted cell"
                 break
             if any(cells):
@@ -181,7 +181,10 @@ def _parse(text: str, file: str, table: str) -> tuple[Cells | None, list[Finding
     return (
         Cells(
             tuple(header[i] for i in keep),
-            tuple(tuple(cells[i] for i in keep) for _, cells in rows),
+            tuple(
+                tuple(cells) if len(keep) == len(header) else tuple(cells[i] for i in keep)
+                for _, cells in rows
+            ),
             tuple(at for at, _ in rows),
         ),
         found,
@@ -230,7 +233,9 @@ def _even_rows(
     rows: list[tuple[int, list[str]]] = []
     found: list[Finding] = []
     for line, cells in records:
-        if len(cells) < width or any(cells[width:]):
+        if len(cells) == width:
+            rows.append((line, cells))
+        elif len(cells) < width or any(cells[width:]):
             found.append(
                 finding(
                     "row-length",

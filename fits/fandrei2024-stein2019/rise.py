@@ -34,7 +34,7 @@ def compare(study: Path, work: Path) -> list[dict[str, Any]]:
     for scale in SCALES:
         result = fit_changed(
             HERE,
-            {"": f"\n[priors]\nprior_scale = {scale}\n", "draws = 6000": "draws = 2000"},
+            {"": f"\n[priors]\nprior_scale = {scale}\n"},
             study=study,
             work=work,
             name=f"scale-{scale:g}",

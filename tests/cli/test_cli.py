@@ -85,8 +85,8 @@ def test_check_of_the_shipped_fit_counts_what_is_left_out() -> None:
     answer = run("check", "fits/aml5-stein2019")
     assert answer.returncode == 0
     assert "0 errors" in answer.stdout
-    assert re.search(r"got 4 rows of 'flow' left out \(conditioning; subjects P02\)", answer.stdout)
-    assert "90 rows of analyte 'il6' that this fit does not use" in answer.stdout
+    assert re.search(r"got 4 rows of 'flow' left out \(conditioning; subject P02\)", answer.stdout)
+    assert "90 rows of analyte 'il6', which this fit does not use" in answer.stdout
 
 
 def test_check_of_a_broken_study_exits_1_and_speaks_json(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def test_right_answers_pass(answers):
         ("dor", "subjects", put("time", 3, 10.0), "DOR is of the responders", "P04 has a DOR"),
         ("dor", "subjects", put("time", 0, np.nan), "DOR is of the responders", "P01 has none"),
         ("os", "subjects", put("event", 3, 0), "events of OS", "P04"),
+        ("dor", "subjects", put("day", 2, 300.0), "DOR does not outlive", "P03: relapse on day"),
+        ("rfs", "subjects", put("day", 2, 300.0), "RFS does not outlive", "P03: relapse on day"),
         (
             "exposure",
             "subjects",

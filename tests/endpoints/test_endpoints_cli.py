@@ -49,7 +49,7 @@ def test_a_summary_that_can_be_read(tmp_path):
         "not reached [60, not reached]",
         "reverse Kaplan-Meier",
         "geometric CV",
-        "Own checks: 8 of 8 hold.",
+        "Own checks: 10 of 10 hold.",
         "results/aml5-endpoints",
     ):
         assert words in answer.stdout, words

@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 from cellkinetics.errors import FitError, QuickRefused
+from cellkinetics.files import put_in_place
 from cellkinetics.fitting import fit, load_fit, quick_result
-from cellkinetics.fitting.place import held, make_folder, open_folder, put_in_place
+from cellkinetics.fitting.place import held, make_folder, open_folder
 from cellkinetics.fitting.result import save_tree
 from cellkinetics.fitting.run import priors
 
@@ -45,6 +46,28 @@ def test_a_fit_in_its_own_folder_has_a_folder_of_its_own(here) -> None:
     fit(".", quick=True)
     assert (here / "results" / f"{here.name}-quick" / "summary.json").is_file()
     assert (here / "results" / "other" / "summary.json").is_file()
+
+
+def test_priors_touch_nothing_that_is_not_theirs(tmp_path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "priors.csv").write_text("my own table")
+    for overwrite in (False, True):
+        with pytest.raises(FitError, match=r"no result of cellkinetics priors"):
+            priors("aml5-stein2019", out=theirs, draws=100, overwrite=overwrite)
+    assert (theirs / "priors.csv").read_text() == "my own table"
+    view = priors("aml5-stein2019", out=tmp_path / "new", draws=100)
+    assert view.figures
+    assert {f.name for f in view.folder.iterdir()} == {
+        "priors.csv", "priors.json", *(figure.name for figure in view.figures)
+    }  # fmt: skip
+    with pytest.raises(FitError, match=r"earlier result.*--overwrite"):
+        priors("aml5-stein2019", out=tmp_path / "new", draws=100)
+    (view.folder / "mine.txt").write_text("x")
+    with pytest.raises(FitError, match=r"also holds mine\.txt"):
+        priors("aml5-stein2019", out=tmp_path / "new", draws=100, overwrite=True)
+    (view.folder / "mine.txt").unlink()
+    priors("aml5-stein2019", out=tmp_path / "new", draws=100, overwrite=True)
 
 
 def test_overwrite_deletes_nothing_that_a_fit_does_not_write(tmp_path) -> None:

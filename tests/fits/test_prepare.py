@@ -66,10 +66,12 @@ LIU = [
 ]
 
 
-def prepare_liu(tmp_path: Path, **options: str) -> tuple[preparing.Ledger, pd.DataFrame]:
+def prepare_liu(
+    tmp_path: Path, rows: list[str] = LIU, **options: str
+) -> tuple[preparing.Ledger, pd.DataFrame]:
     chosen = {"under_floor": "censor", "imputed": "keep"} | options
     ledger = liu2022.prepare(
-        liu_source(tmp_path / "source", LIU),
+        liu_source(tmp_path / "source", rows),
         tmp_path / "study",
         ["car_t", "cd19_pos"],
         name="made-up",
@@ -107,6 +109,37 @@ def test_liu_levels_that_patients_share_can_be_left_out(tmp_path):
     assert 662.4671189 not in set(table["value"])
     assert (table["value"] == 5.4).sum() == 2  # two digits can agree by chance
     assert ledger.count("left out") == 4
+
+
+def test_liu_levels_that_were_put_in_say_that_leukaemia_was_detected(tmp_path):
+    rows = [
+        *LIU,
+        "NR01,NR,0,CAR_T,0,0",
+        "NR01,NR,0,CD19pos_BALL,31.25,0",
+        "NR01,NR,40,CD19pos_BALL,31.25,0",
+    ]
+    ledger, table = prepare_liu(tmp_path, rows, imputed="detected")
+    put_in = table[table["cens"] == -1].set_index("subject")
+    assert put_in[["time", "value", "uloq"]].to_records().tolist() == [
+        ("CR01", 0, 0.2, 0.2),
+        ("NR01", 40, 0.2, 0.2),  # its own baseline, carried forward
+        ("PR01", 90, 0.2, 0.2),
+    ]
+    assert put_in["lloq"].isna().all()
+    # A patient's CAR-T that repeats is a plateau of the figure: as read.
+    car = table[(table["subject"] == "PR01") & (table["analyte"] == "car_t")]
+    assert car[["value", "cens"]].values.tolist() == [[30, 0], [30, 0]]
+    # The readings beside them are as they were.
+    others = table[(table["analyte"] == "cd19_pos") & (table["cens"] != -1)]
+    assert others[["subject", "time", "value", "cens"]].values.tolist() == [
+        ["CR01", 14, 5.4, 0],
+        ["CR01", 28, 0.2, 1],
+        ["NR01", 0, 31.25, 0],
+        ["PR01", 20, 5.4, 0],
+    ]
+    assert "cd19_pos equal to that patient's last: says above 0.2 (cens -1) (NR01)" in str(ledger)
+    errors = [f for f in check_study(tmp_path / "study") if f.severity == "error"]
+    assert errors == []
 
 
 def test_liu_repeated_and_traced_profiles_are_named(tmp_path):
@@ -300,6 +333,26 @@ def test_real_liu_counts(tmp_path):
     assert floors["CAR_T"] == 30
     assert below.to_dict() == {"car_t": 50, "cd19_neg": 12, "cd19_pos": 49}
     assert table["subject"].nunique() == 32
+
+
+@pytest.mark.shared
+def test_real_liu_levels_that_were_put_in(tmp_path):
+    liu2022.prepare(
+        real("liu2022_ball"),
+        tmp_path,
+        ["car_t", "cd19_pos", "cd19_neg"],
+        name="liu2022-antigen",
+        under_floor="censor",
+        imputed="detected",
+    )
+    table = samples(tmp_path)
+    put_in = table[table["cens"] == -1]
+    # 19 shared levels and four carried forward, of which NR05's is both.
+    assert put_in.groupby("analyte").size().to_dict() == {"cd19_neg": 6, "cd19_pos": 16}
+    # Every last reading of a patient without response, and every CD19+ relapse, is one of them.
+    last = table[table["analyte"] == "cd19_pos"].sort_values("time").groupby("subject").tail(1)
+    ended = set(last.loc[last["cens"] == -1, "subject"])
+    assert ended == {s for s in table["subject"] if s.startswith(("NR", "PR"))}
 
 
 @pytest.mark.shared

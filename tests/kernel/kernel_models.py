@@ -259,4 +259,5 @@ def changed(source: str, old: str, new: str, *, places: int = 1) -> str:
 
 def with_text(kernel: Kernel, source: str) -> Kernel:
     """The kernel run as plain Python from another text."""
-    return replace(kernel, source=source, module=uncompiled(source))  # type: ignore[arg-type]
+    module: Any = uncompiled(source)
+    return replace(kernel, source=source, module=module, rescues=False)

@@ -13,7 +13,7 @@ STEIN = load_model("stein2019")
 
 def test_variables_are_observables_and_states_with_units_and_labels() -> None:
     out = cellkinetics.solve("stein2019", None, [0.0, 9.3])
-    assert set(out.data_vars) == {"transgene", "short_lived", "long_lived", "status"}
+    assert set(out.data_vars) == {"transgene", "short_lived", "long_lived", "status", "method"}
     assert out.transgene.dims == ("subject", "time")
     assert out.transgene.shape == (1, 2)
     for name in ("transgene", "short_lived", "long_lived"):

@@ -132,7 +132,7 @@ def test_who_was_not_treated_and_what_is_not_blood_is_counted(tmp_path):
     assert len(readings.table) == len(ROWS)
     assert readings.table["upper"].max() < 900
     answer = cytokine(study)
-    assert any("1 readings of 1 subjects left out: not blood" in note for note in answer.notes)
+    assert any("1 reading of 1 subject left out: not blood" in note for note in answer.notes)
 
 
 def test_later_samples_are_left_out_by_horizon_and_cutoff(tmp_path):

@@ -20,7 +20,8 @@ def rows(study, **options):
 def test_the_contract_of_columns(tmp_path):
     out = assessed(small_study(tmp_path, assessments=f"{MARROW}\nA,28,,2,0,1.5,150\n"))
     assert list(out.columns) == [
-        "subject", "time", "response", "source", "derived", "disagreement", "reason", "line",
+        "subject", "time", "response", "source", "derived", "disagreement", "reason", "file",
+        "line",
     ]  # fmt: skip
     assert out["disagreement"].dtype == bool
 

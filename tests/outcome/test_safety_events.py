@@ -117,7 +117,11 @@ def test_the_cut_leaves_later_events_out(tmp_path):
 
 
 def test_nobody_affected_has_an_interval(tmp_path):
-    got = answer(tmp_path, "A,5,9,Rash,Skin,other,CTCAE,1,0\n")
+    got = answer(
+        tmp_path,
+        "A,5,9,Rash,Skin,other,CTCAE,1,0\n",
+        events="subject,time,event\nA,28,last_contact\nB,30,last_contact\n",
+    )
     assert count(got, "DLT") == count(got, "any infection") == (0, 2)
     upper = got.numbers.set_index("quantity").loc["any infection", "upper"].iloc[0]
     assert upper == pytest.approx(0.8418861, abs=1e-6)  # Clopper-Pearson of 0 in 2
@@ -147,7 +151,7 @@ def test_what_no_table_records_is_not_known_and_not_zero(tmp_path):
 def test_an_infection_without_its_class_is_said(tmp_path):
     got = answer(tmp_path, "A,5,9,Pneumonia,,other,CTCAE,3,\n")
     assert count(got, "any infection") == (0, 2)
-    assert "1 rows without a class: infections may be among them." in got.notes
+    assert "1 row without a class: may be of an infection." in got.notes
 
 
 def test_causes_of_death(tmp_path):
@@ -226,9 +230,9 @@ def test_the_boundary_is_the_fewest_dlts_that_stop(n, limit, certainty):
     ],
 )
 def test_a_dlt_from_before_the_infusion_counts_only_if_it_lasts(tmp_path, course, counts):
-    got = answer(tmp_path, f"{course}Aplasia,Blood,other,CTCAE,4,1\n")
+    got = answer(tmp_path, f"{course}Aplasia,Blood,other,CTCAE,4,1\n", dlt_within="none")
     assert count(got, "DLT") == (int(counts), 2)
-    said = "1 DLTs from before the infusion not counted (not stated to last past it)."
+    said = "1 DLT from before the infusion not counted (not stated to last past it)."
     assert (said in got.notes) == (not counts)
 
 
@@ -256,6 +260,30 @@ def test_who_was_not_followed_through_the_dlt_window_is_not_evaluable(tmp_path):
     assert early["stop_at"].isna().all()
     none = safety(study, dlt_within=28, cutoff=3).numbers.set_index("quantity").loc["DLT"]
     assert (none["n"], none["note"]) == (0, "none of 5 treated is evaluable yet")
+
+
+def test_the_window_and_the_limit_are_those_of_study_toml(tmp_path):
+    """28 days unless the study says otherwise: a DLT of day 40 is past it, and is said to be."""
+    tables = {
+        "events": "subject,time,event\nA,90,last_contact\nB,90,last_contact\n",
+        "toxicities": f"{TOX}\nA,40,,Aplasia,Blood,other,CTCAE,4,1\n",
+    }
+    got = safety(small_study(tmp_path / "usual", **tables))
+    assert count(got, "DLT") == (0, 2)
+    assert "1 DLT from after the window not counted." in got.notes
+    assert "to day 28" in got.definition
+    own = "\n[safety]\ndlt_window = 42\ndlt_limit = 0.2\ndlt_certainty = 0.9\n"
+    study = small_study(tmp_path / "own", settings=own, **tables)
+    got = safety(study)
+    assert count(got, "DLT") == (1, 2)
+    assert "stop when P(DLT rate > 0.2) > 0.9" in got.definition
+    assert "to day 42" in got.definition
+    assert not any("window not counted" in note for note in got.notes)
+    assert count(safety(study, dlt_within=28), "DLT") == (0, 2)
+    none = '\n[safety]\ndlt_window = "none"\n'
+    got = safety(small_study(tmp_path / "none", settings=none, **tables))
+    assert count(got, "DLT") == (1, 2)
+    assert "no window given" in got.definition
 
 
 def test_an_empty_dlt_column_is_no_zero(tmp_path):

@@ -1,6 +1,6 @@
 """Everything on safety: the answer "safety"."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from cellkinetics.outcome.safety.adverse import (
     worst_by,
 )
 from cellkinetics.outcome.safety.deaths import CAUSE_COLUMNS, EARLY_DAYS, deaths
-from cellkinetics.outcome.safety.dlt import StopRule, not_of_cells, running_dlt
+from cellkinetics.outcome.safety.dlt import StopRule, not_of_cells, past_window, running_dlt
 from cellkinetics.outcome.safety.medication import STEROID, TOCILIZUMAB, medication
 from cellkinetics.outcome.safety.recovery import RULES as RECOVERY_RULES
 from cellkinetics.outcome.safety.recovery import prolonged, recovery
@@ -24,6 +24,7 @@ from cellkinetics.outcome.safety.recovery_rate import recovery_numbers
 from cellkinetics.outcome.safety.syndromes import RULES as SYNDROME_RULES
 from cellkinetics.outcome.safety.syndromes import crs, icans
 from cellkinetics.outcome.treated import treated, untreated_note
+from cellkinetics.study.findings import counted
 from cellkinetics.study.study import Study
 
 NAN = float("nan")
@@ -44,7 +45,7 @@ def safety(
     since_infusion: bool = False,
     confirmed: bool = False,
     rule: StopRule | None = None,
-    dlt_within: float | None = None,
+    dlt_within: float | Literal["none"] | None = None,
     level: float = LEVEL,
     prior: str | BetaPrior = "uniform",
 ) -> Answer:
@@ -58,8 +59,10 @@ def safety(
     cutoff : float, day           a data cut
     since_infusion : bool         adverse events count from day 0, not from lymphodepletion
     confirmed : bool              recovery needs two counts
-    rule : StopRule               of the DLT; P(rate > 0.30) > 0.80 under a uniform prior
-    dlt_within : float, day       last day on which a toxicity counts as a DLT
+    rule : StopRule               of the DLT; default: that of study.toml (P(rate > 0.30) > 0.80),
+                                  under a uniform prior
+    dlt_within : float, day, or "none"    last day on which a toxicity counts as a DLT; default:
+                                  ``safety.dlt_window`` of study.toml (28)
     level : float                 of intervals
     prior : str or BetaPrior      of every rate but the DLT's
 
@@ -72,7 +75,10 @@ def safety(
     ------
     SpecError, StudyError         an unknown option; a count in a unit that is none
     """
-    rule = rule or StopRule()
+    chosen = study.settings.safety
+    rule = rule or StopRule(chosen.dlt_limit, chosen.dlt_certainty)
+    asked = chosen.dlt_window if dlt_within is None else dlt_within
+    window = None if asked == "none" else asked
     relapses = relapse_and_progression(study) if relapses is None else relapses
     everyone = treated(study)
     events = adverse_events(study, cutoff=cutoff, since_infusion=since_infusion)
@@ -91,7 +97,7 @@ def safety(
         "cytopenia": prolonged(study, cutoff=cutoff),
         "infections": used[is_infection(used)].drop(columns="not_used").reset_index(drop=True),
         "deaths": deaths(study, relapses, cutoff),
-        "dlt": running_dlt(study, rule, within=dlt_within, cutoff=cutoff, level=level),
+        "dlt": running_dlt(study, rule, within=window, cutoff=cutoff, level=level),
     }
     options = {"level": level, "prior": prior}
     lacking = not_recorded(study)
@@ -102,7 +108,7 @@ def safety(
     return Answer(
         name="safety",
         title="Safety",
-        definition=_definition(since_infusion, confirmed, rule, dlt_within, prior),
+        definition=_definition(since_infusion, confirmed, rule, window, prior),
         subjects=_subjects(study, used, more),
         numbers=numbers(
             [
@@ -111,13 +117,13 @@ def safety(
                 *known("icans", _syndrome_rates("ICANS", more["icans"], options)),
                 *known("treatments", _use_rates(given, len(everyone), options)),
                 *known("events", _death_rates(more["deaths"], len(everyone), options)),
-                *known("toxicities", _dlt_numbers(study, more["dlt"], rule, level)),
+                *known("toxicities", _dlt_numbers(study, more["dlt"], rule, window, level)),
                 *recovery_numbers(more["recovery"], level),
                 *_cytopenia_rates(more["cytopenia"], options),
             ]
         ),
         more=more,
-        notes=_notes(study, events, more),
+        notes=_notes(study, events, more, past_window(study, window, cutoff)),
     )
 
 
@@ -226,9 +232,10 @@ def _death_rates(table: pd.DataFrame, n: int, options: dict[str, Any]) -> list[d
 
 
 def _dlt_numbers(
-    study: Study, table: pd.DataFrame, rule: StopRule, level: float
+    study: Study, table: pd.DataFrame, rule: StopRule, window: float | None, level: float
 ) -> list[dict[str, Any]]:
     method = f"Beta posterior, prior {beta_prior(rule.prior)}"
+    days = "all days" if window is None else f"to day {window:g}"
     if len(study.toxicities) and study.toxicities["dlt"].isna().all():
         why = "the column dlt of toxicities.csv is empty: who had a DLT is not known"
         return [number("DLT", NAN, n=len(table), method=method, note=why)]
@@ -253,7 +260,7 @@ def _dlt_numbers(
             n=n,
             events=events,
             method=method,
-            note=f"{rule}: {when}",
+            note=f"{days}; {rule}: {when}",
         ),
     ]
 
@@ -304,25 +311,29 @@ def _subjects(study: Study, used: pd.DataFrame, more: dict[str, pd.DataFrame]) -
     return out
 
 
-def _notes(study: Study, events: pd.DataFrame, more: dict[str, pd.DataFrame]) -> tuple[str, ...]:
+def _notes(
+    study: Study, events: pd.DataFrame, more: dict[str, pd.DataFrame], late_dlt: int
+) -> tuple[str, ...]:
     notes = list(untreated_note(study))
     listed = set(study.toxicities["subject"])
     notes += [f"{name}: {why}." for name, why in not_recorded(study).items()]
     silent = [s for s in treated(study) if s not in listed and len(listed)]
     if silent:
         notes.append(f"No row in toxicities.csv, counted as none reported: {', '.join(silent)}.")
-    for count, text in (
-        (events["not_used"].notna().sum(), "rows of toxicities.csv listed and not used"),
-        ((events["soc"] == NO_CLASS).sum(), "rows without a class: infections may be among them"),
+    for count, noun, text in (
+        (events["not_used"].notna().sum(), "row", "of toxicities.csv listed and not used"),
+        ((events["soc"] == NO_CLASS).sum(), "row", "without a class: may be of an infection"),
         (
             not_of_cells(study),
-            "DLTs from before the infusion not counted (not stated to last past it)",
+            "DLT",
+            "from before the infusion not counted (not stated to last past it)",
         ),
-        (more["crs"]["disagreement"].sum(), "CRS grades reported that the signs do not give"),
-        (more["icans"]["disagreement"].sum(), "ICANS grades reported that ICE does not give"),
+        (late_dlt, "DLT", "from after the window not counted"),
+        (more["crs"]["disagreement"].sum(), "CRS grade", "reported that the signs do not give"),
+        (more["icans"]["disagreement"].sum(), "ICANS grade", "reported that ICE does not give"),
     ):
         if count:
-            notes.append(f"{count} {text}.")
+            notes.append(f"{counted(int(count), noun)} {text}.")
     return tuple(notes)
 
 
@@ -330,14 +341,14 @@ def _definition(
     since_infusion: bool,
     confirmed: bool,
     rule: StopRule,
-    dlt_within: float | None,
+    dlt_window: float | None,
     prior: str | BetaPrior,
 ) -> str:
     start = "day 0" if since_infusion else "the first day of lymphodepletion (day 0 if not given)"
     window = (
         " from day 0 on, or lasting past it (no window given: all treated count)"
-        if dlt_within is None
-        else f" from day 0, or lasting past it, to day {dlt_within:g} (without one and not "
+        if dlt_window is None
+        else f" from day 0, or lasting past it, to day {dlt_window:g} (without one and not "
         "followed alive to that day: not evaluable, not counted)"
     )
     return "\n".join(
@@ -353,7 +364,8 @@ def _definition(
             "Deaths: events.csv; the cause is a column of subjects.csv "
             f"({', '.join(CAUSE_COLUMNS)}), else a toxicity of grade 5, else not stated.",
             f"DLT: toxicities with dlt = 1{window}; one a subject, all doses together, in the "
-            f"order of infusions.csv. Limit (an assumption unless the protocol says it): {rule}.",
+            "order of infusions.csv. Window and limit (assumptions unless the protocol says them; "
+            f"study.toml, [safety]): {rule}.",
             f"Intervals of rates: Clopper-Pearson; Jeffreys; posterior, prior {beta_prior(prior)}.",
         ]
     )

@@ -68,7 +68,7 @@ def running_dlt(
             raise SpecError(f"DLT rule: {name}={getattr(rule, name):g}; it lies between 0 and 1.")
     rows = study.toxicities[study.toxicities["dlt"].fillna(False).astype(bool)]
     rows = rows[_since_infusion(rows)]
-    latest = rows["subject"].map(last_days(study, cutoff))
+    latest = _last(study, rows, cutoff)
     rows = rows[rows["time"] <= (latest if within is None else latest.clip(upper=within))]
     terms = rows.groupby("subject")["term"].agg(lambda t: "; ".join(t.dropna().unique())).to_dict()
     followed = _followed(study, within, cutoff)
@@ -117,6 +117,19 @@ def not_of_cells(study: Study) -> int:
     """Count the toxicities with dlt = 1 that are left out as before the infusion."""
     rows = study.toxicities[study.toxicities["dlt"].fillna(False).astype(bool)]
     return int((~_since_infusion(rows)).sum())
+
+
+def past_window(study: Study, within: float | None, cutoff: float | None = None) -> int:
+    """Count the toxicities with dlt = 1 that began after the window, up to the last day used."""
+    if within is None:
+        return 0
+    rows = study.toxicities[study.toxicities["dlt"].fillna(False).astype(bool)]
+    rows = rows[rows["subject"].isin(treated(study))]
+    return int(((rows["time"] > within) & (rows["time"] <= _last(study, rows, cutoff))).sum())
+
+
+def _last(study: Study, rows: pd.DataFrame, cutoff: float | None) -> pd.Series:
+    return rows["subject"].map(last_days(study, cutoff))
 
 
 def _followed(study: Study, within: float | None, cutoff: float | None) -> set[str]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from cellkinetics.outcome.survival.data import TIE, Floats, SurvivalError, times_and_events
 from cellkinetics.outcome.survival.intervals import ConfType, interval
-from cellkinetics.outcome.survival.kaplan_meier import Estimate
+from cellkinetics.outcome.survival.kaplan_meier import Estimate, row_at
 
 INCIDENCE_COLUMNS = ("time", "at_risk", "events", "competing", "censored", "incidence", "std_error")
 
@@ -144,6 +144,6 @@ def incidence_at(estimate: Incidence, time: float) -> Estimate:
     if time > estimate.last * (1 + TIE) and last["censored"] > 0:
         nan = float("nan")
         return Estimate(nan, nan, nan, f"nobody was followed beyond day {estimate.last:g}")
-    row = curve.iloc[int(np.searchsorted(curve["time"], time * (1 + TIE), side="right")) - 1]
+    row = row_at(curve, time)
     note = "no interval on this scale" if np.isnan(row["lower"]) else ""
     return Estimate(float(row["incidence"]), float(row["lower"]), float(row["upper"]), note)

@@ -1,12 +1,13 @@
 """A subject's course as the tables tell it: every dated fact with its table and line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.treated import treated
+from cellkinetics.study.findings import line_word
 from cellkinetics.study.study import Study
 
 REMISSION = ("CR", "CRh", "CRi")
@@ -20,19 +21,24 @@ ALIVE = ("infusions", "samples", "assessments", "events", "toxicities", "vitals"
 
 @dataclass(frozen=True)
 class Fact:
-    """One dated fact: ``what`` happened on ``day``, from which line of which table (if any)."""
+    """One dated fact: ``what`` happened on ``day``, from which line of which table (if any).
+
+    ``file`` is where that line stands; by default the table's own.
+    """
 
     day: float
     what: str
     table: str
     line: int | None = None
+    file: str = ""
 
     def __str__(self) -> str:
         """Say it with its source: "relapse on day 180 (events.csv, line 5)"."""
         text = f"{self.what.replace('_', ' ')} on day {self.day:g}"
         if not self.table:
             return text
-        return f"{text} ({self.table}.csv{'' if self.line is None else f', line {self.line}'})"
+        file = self.file or f"{self.table}.csv"
+        return f"{text} ({file}{'' if self.line is None else f', {line_word(file)} {self.line}'})"
 
 
 @dataclass(frozen=True)
@@ -75,10 +81,11 @@ def courses(
     Parameters
     ----------
     study : Study
-    responses : DataFrame, optional       subject, time, response (and line); default: the response
-                                          column of the study's assessments. With ``not_used`` (of
-                                          :func:`cellkinetics.outcome.best_response.response`), one
-                                          after a transplant or other therapy is no response
+    responses : DataFrame, optional       subject, time, response (line, file); default: the
+                                          response column of the study's assessments. With
+                                          ``not_used`` (of :func:`cellkinetics.outcome.
+                                          best_response.response`), one after a transplant or other
+                                          therapy is no response
     disease : DataFrame, optional         of :func:`cellkinetics.outcome.relapse.
                                           relapse_and_progression`: its derived rows count beside
                                           those of events.csv. Where an assessment shows a
@@ -102,7 +109,7 @@ def courses(
     latest = np.inf if cutoff is None else float(cutoff)
     cuts = own.fillna(np.inf).clip(upper=latest).astype(np.float64)
     alive = _last_alive(study, cuts)
-    events = _facts("events", study.events, "event")
+    events = _facts("events", study.events.assign(file=study.files("events")), "event")
     answers = _facts("assessments", given, "response")
     return [
         _course(
@@ -121,10 +128,15 @@ def _responses(study: Study, responses: pd.DataFrame | None) -> pd.DataFrame:
     frame = study.assessments if responses is None else responses
     _has(frame, "responses", ("subject", "time", "response"))
     if "line" not in frame.columns:
-        lines = study.assessments.drop_duplicates(["subject", "time"])
-        frame = frame.merge(lines[["subject", "time", "line"]], on=["subject", "time"], how="left")
+        known = study.assessments.assign(file=study.files("assessments"))
+        known = known.drop_duplicates(["subject", "time"])[["subject", "time", "line", "file"]]
+        frame = frame.drop(columns="file", errors="ignore")
+        frame = frame.merge(known, on=["subject", "time"], how="left")
+    elif "file" not in frame.columns:
+        own = responses is None
+        frame = frame.assign(file=study.files("assessments") if own else "assessments.csv")
     evaluable = frame["response"].notna() & (frame["response"] != "NE") & (frame["time"] > 0)
-    kept = frame.loc[evaluable, ["subject", "time", "response", "line"]]
+    kept = frame.loc[evaluable, ["subject", "time", "response", "line", "file"]]
     if "not_used" not in frame.columns:
         return kept
     # A response after other therapy is still an assessment, but no longer a response to the cells.
@@ -138,13 +150,14 @@ def _derived(disease: pd.DataFrame | None) -> dict[str, list[Fact]]:
     if disease is None:
         return {}
     _has(disease, "disease", ("subject", "time", "event", "source", "line"))
+    disease = disease if "file" in disease else disease.assign(file="assessments.csv")
     rows = disease[disease["source"] == "derived"]
     out: dict[str, list[Fact]] = {}
     for subject, *row in zip(
-        *(rows[name] for name in ("subject", "time", "event", "line")), strict=True
+        *(rows[name] for name in ("subject", "time", "event", "line", "file")), strict=True
     ):
-        day, event, line = row
-        fact = Fact(float(day), f"{event} (derived)", "assessments", int(line))
+        day, event, line, file = row
+        fact = Fact(float(day), f"{event} (derived)", "assessments", int(line), str(file))
         out.setdefault(str(subject), []).append(fact)
     return out
 
@@ -191,9 +204,16 @@ def _course(
 def _facts(table: str, frame: pd.DataFrame, column: str) -> dict[str, list[Fact]]:
     """Rows of a table as facts, by subject."""
     out: dict[str, list[Fact]] = {}
-    rows = zip(frame["subject"], frame["time"], frame[column], frame["line"], strict=True)
-    for subject, day, what, line in rows:
-        fact = Fact(float(day), str(what), table, None if pd.isna(line) else int(line))
+    names = ("subject", "time", column, "line", "file")
+    for subject, day, what, line, file in zip(*(frame[name] for name in names), strict=True):
+        known = not pd.isna(line)
+        fact = Fact(
+            float(day),
+            str(what),
+            table,
+            int(line) if known else None,
+            str(file) if known else "",
+        )
         out.setdefault(str(subject), []).append(fact)
     return out
 
@@ -209,7 +229,7 @@ def _lost_remission(answers: list[Fact], disease: list[Fact]) -> list[Fact]:
         if fact.day > start and seen in ("NR", "PR"):
             if any(start <= other.day <= fact.day for other in disease):
                 return []
-            return [Fact(fact.day, f"relapse ({seen} after remission)", fact.table, fact.line)]
+            return [replace(fact, what=f"relapse ({seen} after remission)")]
     return []
 
 
@@ -217,7 +237,7 @@ def _last_alive(study: Study, cuts: pd.Series) -> dict[str, Fact]:
     """The last day each subject is known alive; the cut itself for whom anything later is known."""
     out: dict[str, Fact] = {}
     for name in ALIVE:
-        frame = study.table(name)
+        frame = study.table(name).assign(file=study.files(name))
         cut = frame["subject"].map(cuts)
         seen_later = frame.loc[frame["time"] > cut, "subject"].unique()
         known = frame[(frame["time"] >= 0) & (frame["time"] <= cut)]
@@ -226,12 +246,12 @@ def _last_alive(study: Study, cuts: pd.Series) -> dict[str, Fact]:
         last = known.sort_values("time", ascending=False, kind="stable").drop_duplicates("subject")
         what = "infusion" if name == "infusions" else f"last row of {name}"
         words = last["event"] if name == "events" else [what] * len(last)
-        rows = zip(last["subject"], last["time"], words, last["line"], strict=True)
-        for subject, day, word, line in rows:
+        rows = zip(last["subject"], last["time"], words, last["line"], last["file"], strict=True)
+        for subject, day, word, line, file in rows:
             before = out.get(subject)
             # A contact that was recorded as such goes before a sample of the same day.
             if before is None or day > before.day or (day == before.day and name == "events"):
-                out[subject] = Fact(float(day), str(word), name, int(line))
+                out[subject] = Fact(float(day), str(word), name, int(line), str(file))
         for subject in seen_later:
             out[subject] = Fact(float(cuts[subject]), "alive at the data cut", "")
     return out

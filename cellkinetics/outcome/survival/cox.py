@@ -26,6 +26,7 @@ from cellkinetics.outcome.survival.partial_likelihood import (
     log_likelihood,
     risk_sets,
 )
+from cellkinetics.study.findings import counted
 
 STEPS = 60  # Newton's method needs about 5; only an estimate at infinity needs more
 CLOSE = 1e-9  # a step of the linear predictor, in its own SD, that counts as none
@@ -129,7 +130,9 @@ def cox(
         )
         wald = np.nan
     if events.sum() < 10 * len(names):
-        notes.append(f"{int(events.sum())} events for {len(names)} coefficients")
+        notes.append(
+            f"{counted(int(events.sum()), 'event')} for {counted(len(names), 'coefficient')}"
+        )
     return Cox(
         coefficients=_coefficients(names, beta, covariance, infinite, scale, level_checked(level)),
         tests=_tests((2 * (value - null), wald, score), len(names)),

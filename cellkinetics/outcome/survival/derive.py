@@ -1,7 +1,7 @@
 """From a subject's course to a time and an event, one small function a rule."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -26,6 +26,7 @@ SUBJECT_COLUMNS = (
     "day",
     "why",
     "table",
+    "file",
     "line",
     "reason",
     "not_used",
@@ -82,7 +83,7 @@ def event_free_eln2017(landmark: float | None, remission: Collection[str]) -> Ru
             by_then = [fact for fact in course.responses if fact.day <= landmark]
             if by_then:
                 last = by_then[-1]
-                refractory = Fact(last.day, f"refractory ({last.what})", last.table, last.line)
+                refractory = replace(last, what=f"refractory ({last.what})")
         event = _first(*course.disease, refractory, course.death)
         return Derived(START, event, course.assessed or START)
 
@@ -130,7 +131,7 @@ def _failed(course: Course, landmark: float) -> Derived:
     last = by_then[-1]
     return Derived(
         START,
-        Fact(last.day, f"no remission by day {landmark:g}, {last.what}", last.table, last.line),
+        replace(last, what=f"no remission by day {landmark:g}, {last.what}"),
         START,
         event_day=0.0,
     )
@@ -202,8 +203,8 @@ def derive(
     Returns
     -------
     DataFrame                     ``SUBJECT_COLUMNS``, a row a subject: time (day, from ``start``),
-                                  event 1, 0 or missing, what and why with table and line; who does
-                                  not count has no time and a ``reason``
+                                  event 1, 0 or missing, what and why with table, file, line; who
+                                  does not count has no time and a ``reason``
 
     Raises
     ------
@@ -257,6 +258,7 @@ def _row(
         day,
         _why(end, day, happened),
         end.table,
+        end.file or (f"{end.table}.csv" if end.table else ""),
         end.line,
         None,
         "; ".join(unused),
@@ -267,7 +269,7 @@ def _without_time(
     course: Course, start: float | None, reason: str, unused: list[str]
 ) -> tuple[object, ...]:
     """The row of a subject who does not count."""
-    return course.subject, start, *(None,) * 7, reason, "; ".join(unused)
+    return course.subject, start, *(None,) * 8, reason, "; ".join(unused)
 
 
 def _what(fact: Fact) -> str:

@@ -11,6 +11,7 @@ from cellkinetics.outcome.survival.competing import cumulative_incidence, incide
 from cellkinetics.outcome.survival.data import Floats
 from cellkinetics.outcome.survival.intervals import ConfType
 from cellkinetics.outcome.survival.kaplan_meier import (
+    Estimate,
     KaplanMeier,
     at_risk,
     kaplan_meier,
@@ -87,47 +88,34 @@ def survival_answer(
 def curve_numbers(km: KaplanMeier) -> list[dict[str, Any]]:
     """Median, survival at 3, 6 and 12 months and restricted mean of a curve, as rows of numbers."""
     shared: dict[str, Any] = {"n": km.n, "events": km.events, "level": km.level}
-    middle = quantile(km)
-    found = [
-        number(
-            "median",
-            middle.value,
-            lower=middle.lower,
-            upper=middle.upper,
-            unit="day",
-            method=km.method.replace("interval", "bands inverted"),
-            note=middle.note,
-            **shared,
-        )
-    ]
+    inverted = km.method.replace("interval", "bands inverted")
+    found = [_estimate("median", quantile(km), unit="day", method=inverted, **shared)]
     for months in MONTHS:
         there = survival_at(km, landmark_day(months))
-        found.append(
-            number(
-                _landmark(months),
-                there.value,
-                lower=there.lower,
-                upper=there.upper,
-                method=km.method,
-                note=there.note,
-                **shared,
-            )
-        )
+        found.append(_estimate(_landmark(months), there, method=km.method, **shared))
     if km.last > 0:
         mean = restricted_mean(km)
         found.append(
-            number(
+            _estimate(
                 f"restricted mean to day {mean.until:g}",
-                mean.mean,
-                lower=mean.lower,
-                upper=mean.upper,
+                Estimate(mean.mean, mean.lower, mean.upper, mean.note),
                 unit="day",
                 method=f"area under Kaplan-Meier, SE {mean.std_error:.4g}, plain interval",
-                note=mean.note,
                 **shared,
             )
         )
     return found
+
+
+def _estimate(quantity: str, estimate: Estimate, **shared: Any) -> dict[str, Any]:
+    """A row of numbers from an estimate with its interval."""
+    return number(
+        quantity,
+        estimate.value,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        **{"note": estimate.note, **shared},
+    )
 
 
 def incidence_answer(
@@ -156,18 +144,14 @@ def incidence_answer(
     )
     found = []
     for months in MONTHS:
-        there = incidence_at(estimate, landmark_day(months))
         found.append(
-            number(
+            _estimate(
                 f"incidence({months} months, day {landmark_day(months):g})",
-                there.value,
-                lower=there.lower,
-                upper=there.upper,
+                incidence_at(estimate, landmark_day(months)),
                 n=estimate.n,
                 events=estimate.events,
                 level=level,
                 method=estimate.method,
-                note=there.note,
             )
         )
     everyone = kaplan_meier(rows["time"], rows["cause"].to_numpy(dtype=float) > 0)
@@ -206,33 +190,17 @@ def _none(notes: Sequence[str]) -> str:
 def _posterior_numbers(
     fitted: Posterior, time: Floats, event: Floats, level: float
 ) -> list[dict[str, Any]]:
-    shared: dict[str, Any] = {"n": len(time), "events": int(event.sum()), "level": level}
+    shared: dict[str, Any] = {
+        "n": len(time), "events": int(event.sum()), "level": level, "method": fitted.method,
+    }  # fmt: skip
     last = float(time.max())
     middle = fitted.median(level)
     beyond = f"extrapolated past the last follow-up, day {last:g}"
-    found = [
-        number(
-            "median",
-            middle.value,
-            lower=middle.lower,
-            upper=middle.upper,
-            unit="day",
-            method=fitted.method,
-            note=beyond if not middle.upper <= last else "",
-            **shared,
-        )
-    ]
+    note = beyond if not middle.upper <= last else ""
+    found = [_estimate("median", middle, unit="day", note=note, **shared)]
     for months in MONTHS:
-        there = fitted.survival(landmark_day(months), level)
-        found.append(
-            number(
-                _landmark(months),
-                there.value,
-                lower=there.lower,
-                upper=there.upper,
-                method=fitted.method,
-                note=beyond if landmark_day(months) > last else "",
-                **shared,
-            )
-        )
+        day = landmark_day(months)
+        there = fitted.survival(day, level)
+        note = beyond if day > last else ""
+        found.append(_estimate(_landmark(months), there, note=note, **shared))
     return found

@@ -177,12 +177,17 @@ def survival_at(km: KaplanMeier, time: float) -> Estimate:
     if time > km.last * (1 + TIE) and reached > 0:
         nan = float("nan")
         return Estimate(nan, nan, nan, f"nobody was followed beyond day {km.last:g}")
-    row = curve.iloc[int(np.searchsorted(curve["time"], time * (1 + TIE), side="right")) - 1]
+    row = row_at(curve, time)
     note = ""
     if np.isnan(row["lower"]):
         note = "no event yet" if row["survival"] == 1 else "everyone has had the event"
         note = f"{note}: no interval on this scale"
     return Estimate(float(row["survival"]), float(row["lower"]), float(row["upper"]), note)
+
+
+def row_at(curve: pd.DataFrame, time: float) -> pd.Series:
+    """Row of a step curve that holds at a time."""
+    return curve.iloc[int(np.searchsorted(curve["time"], time * (1 + TIE), side="right")) - 1]
 
 
 def at_risk(km: KaplanMeier, times: ArrayLike) -> pd.DataFrame:

@@ -94,6 +94,11 @@ def _in_files(text: str, folder: Folder, here: str) -> str:
     return text
 
 
+def sources(folder: Folder) -> dict[str, str]:
+    """Say for the file of each of our tables which data sets stand for it."""
+    return {table.file: _named(table.name, folder) for table in TABLES}
+
+
 def _named(table: str, folder: Folder) -> str:
     """Name the data sets behind a table: those that are there, else those that could be."""
     names = SOURCES.get(table, ())

@@ -1,25 +1,19 @@
-"""What the contract suite runs every model on: random subjects, times, comedication, infusions."""
+"""What the contract runs every model on: random subjects, times, comedication, infusions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isinf
 
 import numpy as np
-from generated import Generated
 
-from cellkinetics.catalogue import load_model
+from cellkinetics.contract.generated import Generated
 from cellkinetics.declare import Model, Parameter
 from cellkinetics.kernel.compiled import Form, Kernel, Solution, build_kernel
 from cellkinetics.kernel.layout import Dosing, Floats, Rows, ragged_start, regular_dosing
+from cellkinetics.population import to_phi
 
 SUBJECTS = 6
-
-
-@lru_cache
-def kernel_of(name: str, form: Form) -> Kernel:
-    """The kernel with sensitivities for every parameter."""
-    model = load_model(name)
-    return build_kernel(model, tuple(q.name for q in model.parameters), form=form)
 
 
 def forms_of(model: Model) -> list[Form]:
@@ -32,12 +26,13 @@ def forms_of(model: Model) -> list[Form]:
     return forms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """Random subjects of one model.
 
     Attributes
     ----------
+    kernels : mapping               a kernel with sensitivities of every parameter, by form
     phi : float array (subject, parameter)
     constants : float array (subject, input)
     dosing : Dosing                 the reference dosing, and two later infusions
@@ -46,6 +41,7 @@ class Case:
     """
 
     model: Model
+    kernels: Mapping[Form, Kernel]
     phi: Floats
     constants: Floats
     dosing: Dosing
@@ -58,15 +54,6 @@ class Case:
         return len(self.model.observables) + len(self.model.states)
 
 
-def to_phi(q: Parameter) -> float:
-    """The typical value on the transformed scale."""
-    if q.scale == "log":
-        return float(np.log(q.typical))
-    if q.scale == "logit":
-        return float(np.log((q.typical - q.lower) / (q.upper - q.typical)))
-    return q.typical
-
-
 def to_theta(phi: Floats, q: Parameter) -> Floats:
     """Natural values, of real or complex numbers."""
     if q.scale == "log":
@@ -76,13 +63,21 @@ def to_theta(phi: Floats, q: Parameter) -> Floats:
     return phi
 
 
-@lru_cache
-def case_of(name: str) -> Case:
-    """Subjects around the typical one; comedication early, late or never."""
-    model = load_model(name)
+@lru_cache(maxsize=64)
+def case_of(model: Model) -> Case:
+    """Subjects around the typical one; comedication early, late or never.
+
+    Raises
+    ------
+    ModelError                      the model cannot be compiled
+    """
+    names = tuple(q.name for q in model.parameters)
+    kernels = {form: build_kernel(model, names, form=form) for form in forms_of(model)}
     rng = np.random.default_rng(20)
     spread = np.array([min(q.omega or 0.2, 0.5) for q in model.parameters])
-    typical = np.array([to_phi(q) for q in model.parameters])
+    typical = np.array(
+        [float(to_phi(q.typical, q.scale, q.lower, q.upper)) for q in model.parameters]
+    )
     phi = typical + spread * rng.uniform(-1, 1, (SUBJECTS, len(typical)))
     constants = np.empty((SUBJECTS, len(model.inputs)))
     for j, q in enumerate(model.inputs):
@@ -95,9 +90,8 @@ def case_of(name: str) -> Case:
     infusions = list(model.reference_dosing)
     if model.infuse is not None:
         infusions += [(5.5, infusions[0][1] / 2), (21.0, infusions[0][1])]
-    kernel = kernel_of(name, forms_of(model)[0])
-    tau, dtau = switch_times(kernel, phi, constants)
-    return Case(model, phi, constants, regular_dosing(infusions, SUBJECTS), tau, dtau)
+    tau, dtau = switch_times(next(iter(kernels.values())), phi, constants)
+    return Case(model, kernels, phi, constants, regular_dosing(infusions, SUBJECTS), tau, dtau)
 
 
 def switch_times(kernel: Kernel, phi: Floats, constants: Floats) -> tuple[Floats, Floats]:
@@ -147,8 +141,7 @@ def solve(
     case: Case, form: Form, rows: Rows, *, phi: Floats | None = None, rtol: float = 1e-11
 ) -> Solution:
     """Solve the case's subjects, or the same subjects at another phi."""
-    kernel = kernel_of(case.model.name, form)
-    return kernel(
+    return case.kernels[form](
         case.phi if phi is None else phi,
         case.constants,
         case.dosing,

@@ -1,0 +1,1 @@
+"""A model's card as one self-contained HTML page."""

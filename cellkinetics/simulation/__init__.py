@@ -1,0 +1,1 @@
+"""Virtual patients: a model's curves with its published spread between subjects."""

@@ -1,0 +1,28 @@
+"""The results recorded beside the fits are those of the fits as they are now."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cellkinetics.spec import FitSpec, read_spec
+
+FITS = Path(__file__).resolve().parents[2] / "fits"
+RECORDED = sorted(path.parent.name for path in FITS.glob("*/summary.json"))
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_result_is_of_its_fit_toml(name: str) -> None:
+    summary = json.loads((FITS / name / "summary.json").read_text(encoding="utf-8"))
+    recorded = FitSpec.model_validate(summary["identity"]["spec"])
+    assert recorded == read_spec(FITS / name), "record it again: fit --record"
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_result_holds_its_checks_and_no_reading(name: str) -> None:
+    summary = json.loads((FITS / name / "summary.json").read_text(encoding="utf-8"))
+    checks = {check["name"]: check for check in summary["checks"]["checks"]}
+    assert {"r_hat", "ess_bulk", "ess_tail", "e_bfmi", "divergences"} <= set(checks)
+    assert summary["checks"]["passed"] is all(check["passed"] for check in checks.values())
+    assert not summary["approximate"]
+    assert not {"samples", "readings", "individuals"} & set(summary)
