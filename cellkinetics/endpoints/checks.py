@@ -50,11 +50,13 @@ def run_checks(answers: Mapping[str, Answer]) -> list[Check]:
                 _not_the_same(answers["dor"].subjects, answers["response"].subjects),
             )
         )
-    if "efs" in have:
+    if "efs" in have and "first_response_day" in answers["response"].subjects:
         out += [
             _of(
                 f"{name.upper()} does not outlive an event that EFS counts",
-                _outlived(answers["efs"].subjects, answers[name].subjects),
+                _outlived(
+                    answers["efs"].subjects, answers[name].subjects, answers["response"].subjects
+                ),
             )
             for name in ("dor", "rfs")
             if name in have
@@ -132,14 +134,16 @@ def _death_missed(efs: pd.DataFrame, os: pd.DataFrame) -> list[str]:
     return [str(s) for s in both.loc[missed.fillna(False).astype(bool), "subject"]]
 
 
-def _outlived(efs: pd.DataFrame, since: pd.DataFrame) -> list[str]:
-    """Find who has an event in EFS on or after the start of a response that ends later.
+def _outlived(efs: pd.DataFrame, since: pd.DataFrame, best: pd.DataFrame) -> list[str]:
+    """Find who has an event in EFS on or after the day of a response that ends later.
 
-    A disease that stayed refractory (``what`` is then none of these) ends no response, and neither
+    A duration from the infusion began before its response. A disease that stayed refractory (``what`` is then none of these) ends no response, and neither
     does what a rule dates back to day 0, before any response.
     """
     both = since.merge(efs[efs["event"] == 1], on="subject", suffixes=("", "_efs"))
-    ended = both["what_efs"].isin((*DISEASE, "death")) & (both["day_efs"] >= both["start"])
+    first = both["subject"].map(best.set_index("subject")["first_response_day"])
+    begun = both["start"].where(both["start"] > 0, first)
+    ended = both["what_efs"].isin((*DISEASE, "death")) & (both["day_efs"] >= begun)
     wrong = both[ended & (both["day"] > both["day_efs"] + _ROUNDING)]
     return [
         f"{row['subject']}: {row['what_efs'].replace('_', ' ')} on day {row['day_efs']:g}, "

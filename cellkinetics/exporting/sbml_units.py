@@ -37,7 +37,7 @@ def unit_id(unit: str) -> str | None:
         return DIMENSIONLESS
     if any(name not in _KINDS for name, _ in parsed.powers):
         return None
-    text = re.sub(r"\b10\^(?=\d)", "1e", canonical(unit))
+    text = re.sub(r"\b10\^(?=\d)", "1e", canonical(unit)).replace("10^-", "1e_minus_")
     text = text.replace("/", " per ").replace("^", "").replace("%", "percent")
     name = re.sub(r"\W+", "_", text).strip("_")
     return name if name[0].isalpha() else f"unit_{name}"

@@ -4,7 +4,6 @@ The same posterior as our ``pm.Model``, with the same parameters and parameteris
 densities and gradients agree on Stan's unconstrained scale.
 """
 
-from cellkinetics.errors import SpecError
 from cellkinetics.exporting.stan_blocks import (
     data_block,
     generated_block,
@@ -32,14 +31,7 @@ def stan_program(joint: Joint) -> str:
     Raises
     ------
     ModelError                      a name or an operation that Stan does not have
-    SpecError                       classes of patients, which the program has no place for
     """
-    if joint.population.classes is not None:
-        names = ", ".join(joint.population.classes.names)
-        raise SpecError(
-            f"This fit is a mixture of classes of patients ({names}), which cannot be exported to"
-            " Stan. Take one kind of patients: use = false under [classes] of fit.toml."
-        )
     blocks = (
         ("functions", _functions(joint)),
         ("data", data_block(joint)),

@@ -3,6 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
+from cellkinetics.exporting.stan_classes import (
+    copies_of,
+    data_lines,
+    density_lines,
+    generated_lines,
+    parameter_lines,
+    prior_lines,
+    shift_lines,
+)
 from cellkinetics.exporting.stan_code import comment
 from cellkinetics.joint import Joint
 
@@ -36,6 +45,8 @@ def data_block(joint: Joint) -> str:
             f"array[{n}] int<lower=1, upper={p}> effect_on;",
             f"matrix[n_subjects, {n}] covariates;",
         ]
+    if population.classes:
+        lines += data_lines(joint, population.classes)
     n = len(obs.errors)
     lines += [
         f"vector<lower=0>[{n}] error_median;{named(obs.errors)}",
@@ -121,6 +132,8 @@ def parameters_block(joint: Joint) -> str:
     if _varying(joint):
         lines.append(f"vector<lower=0>[{_varying(joint)}] omega_calibration;")
         lines.append(f"matrix[n_subjects, {_varying(joint)}] eta_calibration;")
+    if population.classes:
+        lines += parameter_lines(population.classes)
     return indented(lines)
 
 
@@ -145,18 +158,19 @@ def transformed_block(joint: Joint) -> str:
         each.append("}")
     if m:
         each.append(f"phi[i][{n + 1} : {n + m}] = phi_centred[i]';")
+    states = len(joint.model.states)
     if joint.kernel.closed:
         predict = [
             "int i = row_subject[r];",
-            "vector[@P@] theta = natural(phi[i]);".replace("@P@", str(p)),
-            "real f = observed(row_observable[r], states(row_time[r], theta, known[i]),",
-            "                  theta, known[i]);",
+            f"vector[{p}] theta = natural(phi[i]);",
+            "// What was read before the infusion is taken at its start.",
+            f"vector[{states}] z = states(fmax(row_time[r], 0.0), theta, known[i]);",
+            "real f = observed(row_observable[r], z, theta, known[i]);",
         ]
         solve: list[str] = []
     else:
-        s = len(joint.model.states)
         solve = [
-            f"array[n_grid] vector[{s}] z;",
+            f"array[n_grid] vector[{states}] z;",
             "for (i in 1 : n_subjects) {",
             "  int first = grid_start[i];",
             "  int last = grid_start[i + 1] - 1;",
@@ -183,25 +197,43 @@ def transformed_block(joint: Joint) -> str:
             "  factor += omega_calibration[row_varying[r]] * eta_calibration[i, row_varying[r]];",
         ]
     predict.append("pred[r] = row_is_log[r] ? f + factor : f * exp(factor);")
+    path = [*solve, "for (r in 1 : n_rows) {", *(f"  {line}" for line in predict), "}"]
+    known = [
+        f"vector[{p}] typical = fixed;",
+        "typical[estimated] = mu;",
+        "for (i in 1 : n_subjects) {",
+        *(f"  {line}" for line in each),
+        "}",
+    ]
     lines = [
         f"array[n_subjects] vector[{p}] centre;  // typical values of each subject",
         f"array[n_subjects] vector[{p}] phi;{named(population.typical)}",
-        "vector[n_rows] pred;  // what each row's assay should read: a log where row_is_log",
-        "{",
-        f"  vector[{p}] typical = fixed;",
-        "  typical[estimated] = mu;",
-        "  for (i in 1 : n_subjects) {",
-        *(f"    {line}" for line in each),
-        "  }",
+    ]
+    told = "what each row's assay should read: a log where row_is_log"
+    classes = population.classes
+    if classes is None:
+        lines += [f"vector[n_rows] pred;  // {told}", *_within(known), *_within(path)]
+        return indented(lines)
+    own = [line.replace("phi[i]", "own[i]").replace("pred[r]", "pred[k][r]") for line in path]
+    lines += [
+        f"array[{len(classes.names)}] vector[{p}] class_shift;  // typical values less the first's",
+        f"array[{copies_of(joint)}] vector[n_rows] pred;  // {told}, by class where that matters",
+        f"array[n_subjects] vector[{len(classes.names)}] class_density;",
+        f"class_shift = rep_array(rep_vector(0.0, {p}), {len(classes.names)});",
+        *_within([*known, *shift_lines(classes)]),
+        f"for (k in 1 : {copies_of(joint)}) {{",
+        f"  array[n_subjects] vector[{p}] own = phi;",
+        "  for (i in 1 : n_subjects)",
+        "    own[i] += class_alike .* class_shift[k];",
+        *(f"  {line}" for line in own),
         "}",
-        "{",
-        *(f"  {line}" for line in solve),
-        "  for (r in 1 : n_rows) {",
-        *(f"    {line}" for line in predict),
-        "  }",
-        "}",
+        *density_lines(joint, classes, _CALL),
     ]
     return indented(lines)
+
+
+def _within(lines: list[str]) -> list[str]:
+    return ["{", *(f"  {line}" for line in lines), "}"]
 
 
 def model_block(joint: Joint) -> str:
@@ -213,7 +245,7 @@ def model_block(joint: Joint) -> str:
         lines.append("omega ~ lognormal(log(omega_median), omega_log_sd);")
     if n:
         lines.append("to_vector(eta) ~ std_normal();")
-    if m:
+    if m and population.classes is None:
         lines += [
             "for (i in 1 : n_subjects)",
             f"  phi_centred[i]' ~ normal(centre[i][{n + 1} : {n + m}], omega[{n + 1} : {n + m}]);",
@@ -228,7 +260,10 @@ def model_block(joint: Joint) -> str:
     if _varying(joint):
         lines.append("omega_calibration ~ normal(0, omega_calibration_sd);")
         lines.append("to_vector(eta_calibration) ~ std_normal();")
-    lines += ["for (r in 1 : n_rows)", f"  target += {_CALL};"]
+    if population.classes:
+        lines += prior_lines(population.classes)
+    else:
+        lines += ["for (r in 1 : n_rows)", f"  target += {_CALL};"]
     return indented(lines)
 
 
@@ -240,20 +275,34 @@ _CALL = (
 
 
 def generated_block(joint: Joint) -> str:
-    """Individual parameters on the natural scale, and the log likelihood of each row."""
-    lines = [
+    """Individual parameters on the natural scale, and the log likelihood of each row.
+
+    With classes: the probabilities of each subject to belong to them. Individual parameters are
+    then those of the first class, where subjects of a class do not differ.
+    """
+    classes = joint.population.classes
+    declared = [
         f"array[n_subjects] vector[{len(joint.population.names)}] theta;"
-        f"  // natural scale: {', '.join(joint.population.names)}",
-        "vector[n_rows] log_lik;  // of the reading y, not of log y",
-        "for (i in 1 : n_subjects)",
-        "  theta[i] = natural(phi[i]);",
-        "for (r in 1 : n_rows) {",
-        f"  log_lik[r] = {_CALL};",
-        "  if (row_kind[r] == 0 && row_family[r] < 2)",
-        "    log_lik[r] -= row_value[r];",
-        "}",
+        f"  // natural scale: {', '.join(joint.population.names)}"
     ]
-    return indented(lines)
+    if classes:
+        first, *others = generated_lines(classes)
+        return indented([*declared, first, *_THETA, *others])
+    return indented(
+        [
+            *declared,
+            "vector[n_rows] log_lik;  // of the reading y, not of log y",
+            *_THETA,
+            "for (r in 1 : n_rows) {",
+            f"  log_lik[r] = {_CALL};",
+            "  if (row_kind[r] == 0 && row_family[r] < 2)",
+            "    log_lik[r] -= row_value[r];",
+            "}",
+        ]
+    )
+
+
+_THETA = ["for (i in 1 : n_subjects)", "  theta[i] = natural(phi[i]);"]
 
 
 def indented(lines: list[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cellkinetics.density import COMBINED, INTERVAL, LEFT, OBSERVED, RIGHT
 from cellkinetics.errors import SpecError
+from cellkinetics.exporting.stan_classes import class_data
 from cellkinetics.joint import OMEGA_CALIBRATION_SD, Joint
 
 NEVER = 1e300
@@ -85,6 +86,8 @@ def stan_data(joint: Joint) -> dict[str, Any]:
         data["effect_sd"] = [q.sd for q in population.effects]
         data["effect_on"] = [population.names.index(q.parameter) + 1 for q in population.effects]
         data["covariates"] = np.column_stack([q.column for q in population.effects]).tolist()
+    if population.classes:
+        data |= class_data(joint, population.classes)
     if obs.calibrations:
         varying = [i for i, q in enumerate(obs.calibrations) if q.per_subject]
         data["calibration_median"] = [q.median for q in obs.calibrations]
@@ -98,6 +101,11 @@ def stan_data(joint: Joint) -> dict[str, Any]:
             ]
     data |= {"row_time": obs.rows.time.tolist()} if joint.kernel.closed else _ode_data(joint)
     _check_priors(data)
+    for name, values in data.items():
+        if not np.isfinite(np.asarray(values, dtype=np.float64)).all():
+            raise SpecError(
+                f"Stan's data cannot hold '{name}': it has a number that is not finite."
+            )
     return data
 
 

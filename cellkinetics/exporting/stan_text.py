@@ -4,10 +4,15 @@ The codes of error families and kinds of readings are those of :mod:`cellkinetic
 """
 
 DENSITY = """
-  // Log of P(Z < z) of a standard normal. Stan's own gradient of it is right to 5 digits only;
-  // that of Phi is exact, but Phi itself is 0 far out.
+  // Log of P(Z < z) of a standard normal. Stan's own has a gradient that is right to 5 digits;
+  // that of Phi is exact, but far out Phi is 0, and the asymptotic series takes over.
   real below_normal(real z) {
-    return z > -10 ? log(Phi(z)) : std_normal_lcdf(z |);
+    if (z > -30) {
+      return log(Phi(z));
+    } else {
+      real u = inv_square(z);
+      return std_normal_lpdf(z |) - log(-z) + log1p(u * (-1 + u * (3 + u * (-15 + 105 * u))));
+    }
   }
   // Log of P(Y < x) and P(Y > x) for Y around a location: Student-t (family 1) or normal.
   real below(real x, int family, real nu, real location, real scale) {

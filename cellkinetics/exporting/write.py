@@ -131,9 +131,7 @@ def _not_in_stan(joint: "Joint") -> list[str]:
         texts.append("dying out by chance, which no fit uses: the equations are deterministic")
     count = len(joint.observations.left_out)
     if count:
-        texts.append(
-            f"{count} samples that are not in the likelihood, as 'cellkinetics check' says"
-        )
+        texts.append(f"{count} samples kept out of the likelihood ('cellkinetics check' says why)")
     return texts
 
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.special import logsumexp, softmax
 
 from cellkinetics.fitting.draws import (
+    centres,
+    flat,
     linked,
     log_class_probability,
     pointwise_log_likelihood,
@@ -30,8 +33,8 @@ class Membership:
     Attributes
     ----------
     probability : float array (draw, subject, class)    of each class, given the draw and the data
-    log_density : float array (draw, subject)           of the subject's readings, classes summed
-                                                        out
+    log_density : float array (draw, subject)           of the subject's readings given the draw,
+                                                        classes summed out
     """
 
     probability: Floats
@@ -51,20 +54,38 @@ def membership(joint: Joint, group: xr.Dataset) -> Membership:
     Membership
     """
     prior = log_class_probability(joint, group)
-    subjects = len(joint.subjects)
+    subjects, kinds = len(joint.subjects), prior.shape[1]
     shape = (group.sizes["chain"], group.sizes["draw"], subjects)
-    weighed = np.empty((len(prior), subjects, prior.shape[1]))
-    for k in range(prior.shape[1]):
-        draws = take_draws(joint, group.assign(member=(MEMBER, np.full(shape, k))))
-        pred = linked(joint, predictions(joint, draws.phi), draws.log_factor)
-        by_row = pointwise_log_likelihood(joint, draws, pred)
-        for s in range(subjects):
-            rows = joint.observations.subject == s
-            weighed[:, s, k] = by_row[:, rows].sum(axis=1) + prior[:, k]
-    top = weighed.max(axis=2, keepdims=True)
-    share = np.exp(weighed - top)
-    total = share.sum(axis=2, keepdims=True)
-    return Membership(share / total, (top + np.log(total))[:, :, 0])
+    before = np.empty((len(prior), subjects, kinds))
+    readings = np.empty_like(before)
+    for k in range(kinds):
+        of_class = group.assign(member=(MEMBER, np.full(shape, k)))
+        draws = take_draws(joint, of_class)
+        before[:, :, k] = prior[:, [k]] + _log_density_of_own(joint, of_class, draws.phi)
+        if k == 0 or joint.alike_in_a_class:
+            by_row = pointwise_log_likelihood(
+                joint, draws, linked(joint, predictions(joint, draws.phi), draws.log_factor)
+            )
+            total = np.zeros((subjects, len(prior)))
+            np.add.at(total, joint.observations.subject, by_row.T)
+        readings[:, :, k] = total.T
+    weighed = before + readings
+    return Membership(
+        softmax(weighed, axis=2), logsumexp(weighed, axis=2) - logsumexp(before, axis=2)
+    )
+
+
+def _log_density_of_own(joint: Joint, group: xr.Dataset, phi: Floats) -> Floats:
+    """Log density of each subject's centred parameters around its class's typical values.
+
+    Up to what all classes have in common, (draw, subject).
+    """
+    n, m = len(joint.noncentred), len(joint.centred)
+    if not m:
+        return np.zeros(phi.shape[:2])
+    own = slice(n, n + m)
+    z = (phi - centres(joint, group))[:, :, own] / flat(group, "omega")[:, None, own]
+    return np.asarray(-0.5 * (z**2).sum(axis=2))
 
 
 def with_members(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from cellkinetics.fitting.draws import centres
 from cellkinetics.joint import OMEGA_CALIBRATION_SD, Joint
 from cellkinetics.kernel.layout import Floats
 
@@ -34,7 +35,6 @@ def prior_draws(joint: Joint, draws: int, rng: np.random.Generator) -> xr.Datase
     mu = np.array([q.loc for q in estimated]) + np.array([q.sd for q in estimated]) * z
     out["mu"] = (("typical",), mu)
     out |= _classes(joint, draws, rng)
-    effect = np.zeros((draws, len(population.effects)))
     if population.effects:
         effect = np.array([q.mean for q in population.effects]) + np.array(
             [q.sd for q in population.effects]
@@ -53,14 +53,8 @@ def prior_draws(joint: Joint, draws: int, rng: np.random.Generator) -> xr.Datase
             root = lkj_roots(rng, draws, k, population.lkj)
             out["correlation_root"] = (("correlation_row", "correlation_column"), root)
     if m:
-        index = {q.name: i for i, q in enumerate(estimated)}
-        typical = {q.name: q for q in population.typical}
-        centre = np.empty((draws, subjects, m))
-        for j, name in enumerate(joint.centred):
-            centre[:, :, j] = mu[:, [index[name]]] if name in index else typical[name].loc
-            for i, q in enumerate(population.effects):
-                if q.parameter == name:
-                    centre[:, :, j] += effect[:, [i]] * q.column
+        named = xr.Dataset({k: (("chain", "draw", *dims), v[None]) for k, (dims, v) in out.items()})
+        centre = centres(joint, named)[:, :, n : n + m]
         phi = centre + omega[:, None, n:] * rng.standard_normal(centre.shape)
         out["phi_centred"] = (("subject", "iiv_centred"), phi)
     out["error"] = (

@@ -45,8 +45,10 @@ def centred_parameters(
     differ = population.classes.names_own if population.classes else ()
     chosen = []
     for q in population.omega:
-        # What differs between classes is not: phi is then known but for the class.
-        if q.name in population.correlated or q.name in differ:
+        if q.name in population.correlated:
+            continue
+        if q.name in differ:  # see cellkinetics.joint.mixture
+            chosen.append(q.name)
             continue
         strength = q.median**2 * information[:, names.index(q.name)]
         if bool(np.median(strength) > CENTRED_ABOVE) if q.centred == "auto" else q.centred:

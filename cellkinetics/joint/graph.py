@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from cellkinetics.density import draw_readings
-from cellkinetics.joint.mixture import class_coords, patient_classes, sum_classes_out
+from cellkinetics.joint.mixture import class_coords, class_phi, patient_classes, sum_classes_out
 from cellkinetics.joint.together import Joint
 from cellkinetics.kernel.density_op import log_density_rows
 from cellkinetics.kernel.layout import repeated_dosing, repeated_rows
@@ -33,8 +33,8 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
     the centred block, ``error`` residual-error parameters, and where there are any ``effect``,
     ``log_calibration``, ``omega_calibration``, ``eta_calibration``, ``correlation_root`` (a
     Cholesky factor), ``class_typical`` and ``class_probability``; ``readings`` is observed. With
-    classes of patients ``phi`` is that of the first class and ``readings`` a potential (subject,):
-    the log of each subject's density, classes summed out.
+    classes of patients ``readings`` is a potential (subject,), classes summed out: see
+    :func:`~cellkinetics.joint.mixture.sum_classes_out`.
 
     Parameters
     ----------
@@ -90,18 +90,14 @@ def build_model(joint: Joint, *, likelihood: bool = True) -> pm.Model:
         )
         factor = _log_calibration(joint)
         kinds = patient_classes(joint, mu)
-        if likelihood and kinds is not None:
-            rows = _rows(joint, copies=len(kinds.shifts))
-            stacked = pt.concatenate([phi if s is None else phi + s for s in kinds.shifts], axis=0)
-            log_p = log_density_rows(
-                _predicted(joint, rows, stacked, factor),
-                *_error_rows(joint, rows, error),
-                value=rows["row_value"],
-                **_density_data(rows),
-            )
-            sum_classes_out(joint, kinds, log_p)
-        elif likelihood:
+        if kinds is None and likelihood:
             _likelihood(joint, phi, error, factor)
+        if kinds is not None:
+            log_p = None
+            if likelihood:
+                log_p = _log_densities(joint, class_phi(joint, kinds, phi), error, factor)
+            own = (blocks[bool(n)] - centre, omega[n:]) if m else None
+            sum_classes_out(joint, kinds, own, log_p)
     return model
 
 
@@ -213,7 +209,9 @@ def _rows(joint: Joint, copies: int = 1) -> dict[str, Tensor]:
     return {name: pm.Data(name, value) for name, value in known.items()}
 
 
-def _predicted(joint: Joint, rows: dict[str, Tensor], phi: Tensor, factor: Tensor | None) -> Tensor:
+def _predicted(
+    joint: Joint, rows: dict[str, Tensor], phi: Tensor, factor: Tensor | None, copies: int = 1
+) -> Tensor:
     """What the assays would read without error, on the kernel's scale."""
     outputs: Any = KernelOp(joint.kernel)(
         phi,
@@ -230,8 +228,7 @@ def _predicted(joint: Joint, rows: dict[str, Tensor], phi: Tensor, factor: Tenso
     pred: Tensor = outputs[0]
     total = rows["row_offset"]
     if factor is not None:
-        copies = joint.population.classes.names if joint.population.classes else ("one",)
-        total = total + pt.concatenate([factor] * len(copies))
+        total = total + (pt.concatenate([factor] * copies) if copies > 1 else factor)
     log = joint.observations.pred_is_log
     if log.all():
         return pred + total
@@ -250,6 +247,19 @@ def _density_data(rows: dict[str, Tensor]) -> dict[str, Tensor]:
     """What the density of a row takes besides prediction, error and value."""
     names = ("family", "kind", "lower", "upper", "floor", "nu")
     return {name: rows[f"row_{name}"] for name in names} | {"pred_is_log": rows["row_log"]}
+
+
+def _log_densities(joint: Joint, phi: Tensor, error: Tensor, factor: Tensor | None) -> Tensor:
+    """Log density of every row under every class, (row,) or (class * row,)."""
+    classes = joint.population.classes
+    copies = len(classes.names) if classes and joint.alike_in_a_class else 1
+    rows = _rows(joint, copies)
+    return log_density_rows(
+        _predicted(joint, rows, phi, factor, copies),
+        *_error_rows(joint, rows, error),
+        value=rows["row_value"],
+        **_density_data(rows),
+    )
 
 
 def _likelihood(joint: Joint, phi: Tensor, error: Tensor, factor: Tensor | None) -> None:

@@ -61,6 +61,15 @@ class Joint:
         return declared
 
     @property
+    def alike_in_a_class(self) -> tuple[int, ...]:
+        """Positions of parameters that differ between classes of patients but not within one."""
+        classes = self.population.classes
+        names = classes.names_own if classes else ()
+        return tuple(
+            self.population.names.index(name) for name in names if name not in self.centred
+        )
+
+    @property
     def estimated(self) -> tuple[Typical, ...]:
         """Typical values that are estimated, in the kernel's order."""
         return tuple(q for q in self.population.typical if q.sd > 0)

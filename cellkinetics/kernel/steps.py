@@ -120,6 +120,7 @@ def explicit_parts(scaled: Scaled, memory: Memory, tableau: Tableau = VERNER7) -
         "FRESH": "",
         "BEFORE_SWITCH": "",
         "SLOPE": "slope",
+        "SMALLEST": "1e-14 * max(1.0, t[l])",
     }
     count = len(scaled.log_state) * (1 + len(scaled.wrt))
     begin = [
@@ -179,6 +180,8 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
         "FRESH": "ease[l] = 1.0",
         "BEFORE_SWITCH": "rhs(t, w, k, u, lanes)",
         "SLOPE": "u",
+        # A state that is pulled away from zero may need a first step of any size.
+        "SMALLEST": "1e-14 * t[l] + 1e-40",
     }
     sizes = {
         "N_ENTRIES": max(1, len(jacobian.given)),

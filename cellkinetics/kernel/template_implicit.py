@@ -117,7 +117,7 @@ MOST_ITERATIONS = 10
 # How small the error of an iteration must be, in units of what the error norm allows a step.
 ENOUGH = 0.03
 # The digits that a pivot may lose: what it keeps of its terms.
-LEAST_KEPT = 1e-9
+LEAST_KEPT = 1e-11
 """
 
 BEGIN_STEP = """

@@ -6,13 +6,20 @@ whatever their times, and a subject's numbers do not depend on who its neighbour
 """
 
 LANE_FUNCTIONS = '''
+# The log of a positive state of which there is none: no growth brings it back.
+NOTHING = -1e6
+
+
 @njit(**OPTIONS)
 def to_scale(w, i, l):
-    """A positive state of a lane to its log, its sensitivities to those of the log."""
+    """A positive state of a lane to its log, its sensitivities to those of the log.
+
+    One that is 0, because nothing was infused, is carried so far down that it stays 0.
+    """
     y = w[LANES * i + l]
-    w[LANES * i + l] = math.log(y)
+    w[LANES * i + l] = math.log(y) if y != 0.0 else NOTHING
     for j in range(N_PARAMETERS):
-        w[LANES * (N_STATES + i * N_PARAMETERS + j) + l] /= y
+        w[LANES * (N_STATES + i * N_PARAMETERS + j) + l] /= y if y != 0.0 else 1.0
 
 
 @njit(**OPTIONS)
@@ -294,7 +301,7 @@ def solve(
             code = OK
             if count[l] >= max_steps:
                 code = TOO_MANY_STEPS
-            elif h[l] < 1e-14 * max(1.0, t[l]):
+            elif h[l] < @SMALLEST@:
                 code = STEP_TOO_SMALL
             first, last = row_start[s], row_start[s + 1]
             if hit[l]:

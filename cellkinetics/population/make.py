@@ -68,11 +68,8 @@ def make_population(model: Model, spec: FitSpec, covariates: pd.DataFrame) -> Po
             parameter = in_class(model.classes[0], parameter, first[parameter.name])  # noqa: PLW2901
         centre = typical_prior(model, parameter, own, spec)
         spread = omega_prior(parameter, own, spec)
-        if parameter.name in differ and own.centred is True:
-            raise SpecError(
-                f"fit.toml: '{parameter.name}' differs between classes of patients and cannot be"
-                " sampled centred. Leave its 'centred' out."
-            )
+        if parameter.name in differ:
+            _refuse_other_sampling(parameter.name, own, spec)
         if centre.sd == 0 and spread is None and parameter.name not in differ:
             constants[parameter.name] = centre.median
             continue
@@ -99,3 +96,14 @@ def make_population(model: Model, spec: FitSpec, covariates: pd.DataFrame) -> Po
         constants=constants,
         classes=classes,
     )
+
+
+def _refuse_other_sampling(name: str, own: ParameterSpec, spec: FitSpec) -> None:
+    """What differs between classes is sampled centred, one parameter by itself."""
+    said = f"fit.toml: '{name}' differs between classes of patients and is sampled centred"
+    if own.centred is False:
+        raise SpecError(f"{said}. Leave its 'centred' out.")
+    if name in spec.correlation.parameters:
+        raise SpecError(
+            f"{said}, which correlated parameters are not. Leave it out of the correlation."
+        )

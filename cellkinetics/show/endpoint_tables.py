@@ -81,6 +81,9 @@ def rates(console: Console, answer: "Answer", *, but: tuple[str, ...] = ()) -> N
         )
     if table.rows:
         console.print(table)
+    priors = dict.fromkeys(row["method"] for row in above)
+    if table.rows and priors:
+        aside(console, f"P(rate > ...): {'; '.join(priors)}.")
     for why, names in nobody.items():
         aside(console, f"- {_joined(names)}: {why}")
 
@@ -211,6 +214,12 @@ def exposure(console: Console, answer: "Answer") -> None:
         console.print(table)
     if not places:
         aside(console, answer.definition)
+    else:
+        aside(
+            console,
+            "Intervals: of a geometric mean by t on the logs, of a Kaplan-Meier median by log-log; "
+            "range: of the subjects.",
+        )
 
 
 def cytokines(console: Console, answer: "Answer") -> None:

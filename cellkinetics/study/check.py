@@ -20,7 +20,7 @@ from cellkinetics.study.load import Loaded, load
 from cellkinetics.study.nonmem_layout import NonmemOptions
 from cellkinetics.study.settings import FILE, OPTIONS_FILE
 from cellkinetics.study.study import Study
-from cellkinetics.study.tables import TABLES
+from cellkinetics.study.tables import BY_NAME, TABLES
 
 CHECKS = (
     check_subjects,
@@ -43,6 +43,9 @@ _CONSEQUENCES = {
     "samples": {"no-samples", "unit-for-unknown-analyte", "assume-lloq-unknown"},
     "events": {"grade-5-without-death"},
 }
+
+# Tables that a NONMEM-style file holds.
+_IN_ONE_FILE = ("subjects", "infusions", "samples")
 
 # What follows from a value that could not be read.
 _CELL = {"not-a-number", "number-with-comma", "limit-as-text", "not-finite"}
@@ -109,8 +112,8 @@ def _with_sources(loaded: Loaded, path: Path) -> Study | None:
     if study is None:
         return None
     if loaded.cdisc is None:
-        named = {} if loaded.origin is None else {table.file: path.name for table in TABLES}
-        return replace(study, sources=named)
+        named = () if loaded.origin is None else _IN_ONE_FILE
+        return replace(study, sources={BY_NAME[name].file: path.name for name in named})
     tables: dict[str, Any] = {}
     names = {one.number: one.file for some in loaded.cdisc.datasets.values() for one in some}
     for table in TABLES:

@@ -1,10 +1,8 @@
-"""`antigen_driven` in the parameters that CAR-T and leukaemia readings determine one by one.
+"""`antigen_driven` with the tumour relative to its level at infusion.
 
-The same equations. The tumour is written relative to its own level at infusion, so that b_0 only
-scales what the leukaemia assay reads, and the half-saturation k_a = b_0 / s follows the patient:
-blood is a poor measure of the leukaemia that CAR-T cells meet, and a patient with 4 blasts/uL
-expands like one with 50 000. The expansion rate at infusion, rho s / (1 + s), takes the place of
-rho, because the rise of the readings shows the one and not the other.
+The same equations with k_a = b_0 / s. Then b_0 only scales what the leukaemia assay reads, and the
+half-saturation follows the patient: blood is a poor measure of the leukaemia that CAR-T cells meet,
+and a patient with 4 cells/uL expands like one with 50 000.
 """
 
 from cellkinetics.declare import (
@@ -32,7 +30,7 @@ def infuse(cells: Expression, p: Named) -> Equations:
 
 def rhs(t: Expression, y: Named, p: Named) -> Equations:
     """Antigen-driven growth, differentiation to memory, logistic tumour under killing."""
-    expansion = p.rise * (1 + p.s) * y.burden / (1 + p.s * y.burden)
+    expansion = p.rho * p.s * y.burden / (1 + p.s * y.burden)
     killing = p.kill * y.effector / (p.k_e + y.effector)
     return {
         "effector": (expansion - p.alpha - p.k) * y.effector,
@@ -86,14 +84,7 @@ MODEL = Model(
         Observable(name="tumour_cells", unit="cells/uL", meaning="tumour cells"),
     ),
     parameters=(
-        _assumed(
-            "rise",
-            "1/day",
-            1.13,
-            r"\rho_0",
-            "expansion rate at infusion",
-            reason="rho s / (1 + s) at the values of antigen_driven",
-        ),
+        _assumed("rho", "1/day", 1.2, r"\rho", "largest expansion rate"),
         _assumed(
             "s",
             "1",

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from trials import trial
 
 from cellkinetics.catalogue import find_study
-from cellkinetics.endpoints import compute_endpoints
+from cellkinetics.endpoints import Options, compute_endpoints
 from cellkinetics.endpoints.checks import run_checks
 from cellkinetics.study import read_study
 
@@ -67,6 +68,28 @@ def test_right_answers_pass(answers):
 def test_a_wrong_answer_fails(answers, name, table, change, check, detail):
     found = failed(wrong(answers, name, table, change))
     assert any(check in said and detail in why for said, why in found.items()), found
+
+
+@pytest.mark.parametrize("efs", ["registered", "eln2017", "eln2022", "fda"])
+@pytest.mark.parametrize("dor", ["registered", "from_infusion", "fda"])
+def test_a_progression_before_the_response_ends_no_response(tmp_path, efs, dor):
+    study = trial(
+        tmp_path,
+        "A B",
+        events="A 20 progression; A 200 last_contact; B 100 death",
+        responses="A 60 CR; B 28 PR; B 60 PR",
+    )
+    found = compute_endpoints(study, Options(efs=efs, dor=dor))
+    assert found.passed, [check for check in found.checks if not check.passed]
+
+
+def test_a_duration_from_the_infusion_that_outlives_its_relapse(tmp_path):
+    study = trial(tmp_path, "A", events="A 90 relapse; A 200 last_contact", responses="A 60 CR")
+    found = compute_endpoints(study, Options(dor="from_infusion")).answers
+    assert failed(found) == {}
+    assert "DOR does not outlive an event that EFS counts" in failed(
+        wrong(found, "dor", "subjects", put("day", 0, 120.0))
+    )
 
 
 def test_a_death_that_efs_misses(answers):

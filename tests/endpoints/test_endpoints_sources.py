@@ -30,6 +30,21 @@ def test_times_that_the_study_states_are_held_against_ours(cdisc, tmp_path):
     assert "adtte.csv" in found.inputs
 
 
+def test_a_nonmem_style_file_is_named_for_what_it_can_hold(tmp_path):
+    (tmp_path / "pk.csv").write_text(
+        "ID,TIME,AMT,EVID,DVID,DV,CENS,LLOQ\n1,0,1e6,1,.,.,0,.\n1,7,.,0,1,900,0,50\n"
+    )
+    study = read_study(
+        tmp_path / "pk.csv", analytes={1: "qpcr"}, units={"qpcr": "copies/ug"}, dose_unit="cells"
+    )
+    assert study.sources == dict.fromkeys(
+        ("subjects.csv", "infusions.csv", "samples.csv"), "pk.csv"
+    )
+    answers = compute_endpoints(study).answers
+    assert "(events.csv)" in answers["efs"].definition  # a table that the user can add
+    assert "in the order of pk.csv" in answers["safety"].definition
+
+
 def test_a_stated_time_that_differs_is_listed(cdisc):
     file = cdisc / "adtte.csv"
     text = file.read_text()

@@ -16,6 +16,9 @@ from cellkinetics.fitting.compile import PYTHON
 from cellkinetics.joint import Joint, build_model
 
 INTERPRETER = os.environ.get("CELLKINETICS_BENCH_STAN_PYTHON", "")
+# Value variables whose unconstrained coordinates are PyMC's own.
+OTHERWISE = ("_cholesky_corr__", "_simplex__")
+STEP = 1e-5
 ABSENT = "no Stan here: name a Python 3.12 with pystan in CELLKINETICS_BENCH_STAN_PYTHON"
 
 
@@ -30,7 +33,7 @@ def stan_python() -> str:
 class Compared:
     """At random points: theirs less ours, and gradients (point, coordinate) on one scale.
 
-    ``theirs_names`` and ``written`` are Stan's own output, for what is generated.
+    ``written`` is what the program writes at each point, by name.
     """
 
     difference: np.ndarray
@@ -51,8 +54,8 @@ class Compared:
 def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") -> Compared:
     """Evaluate both at random points around the prior's centre.
 
-    With a correlation the two transforms of its Cholesky factor differ, so densities are compared
-    without Jacobian and gradients by the chain rule; otherwise with it.
+    The two transform a correlation and the probabilities of classes differently: densities are then
+    compared without Jacobian, and gradients by the chain rule; otherwise with it.
     """
     interpreter = stan_python()
     model = build_model(joint)
@@ -63,9 +66,9 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
         on_unused_input="ignore",
         mode=PYTHON,
     )
-    correlated = len(joint.population.correlated) > 1
-    log_density = model.compile_logp(jacobian=not correlated, mode=PYTHON)
-    gradient = model.compile_dlogp(jacobian=not correlated, mode=PYTHON)
+    own = [v.name for v in model.value_vars if v.name.endswith(OTHERWISE)]
+    log_density = model.compile_logp(jacobian=not own, mode=PYTHON)
+    gradient = model.compile_dlogp(jacobian=not own, mode=PYTHON)
     pointwise = model.compile_fn(
         model.logp(vars=model.observed_RVs, sum=False),
         inputs=model.value_vars,
@@ -73,18 +76,24 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
         mode=PYTHON,
     )
     rng = np.random.default_rng(seed)
-    ours, asked = [], []
+    ours, asked, moved = [], [], []
+
+    def natural(point: dict[str, Any]) -> dict[str, Any]:
+        found = zip([r.name for r in model.free_RVs], constrained(point), strict=True)
+        return {k: np.asarray(v).tolist() for k, v in found}
+
     for _ in range(points):
         start = model.initial_point()
         point = {k: v + 0.2 * rng.normal(size=np.shape(v)) for k, v in start.items()}
-        at = dict(zip([r.name for r in model.free_RVs], constrained(point), strict=True))
-        asked.append({k: np.asarray(v).tolist() for k, v in at.items()})
+        asked.append(natural(point))
+        moved.append([natural(p) for name in own for p in _moved(point, name)])
         ours.append((float(log_density(point)), gradient(point), point, pointwise(point)[0]))
     request = {
         "program": program or stan_program(joint),
         "data": stan_data(joint),
         "points": asked,
-        "jacobian": not correlated,
+        "moved": moved,
+        "jacobian": not own,
     }
     run = subprocess.run(
         [interpreter, "-W", "ignore", str(Path(__file__).with_name("stan_worker.py"))],
@@ -110,8 +119,17 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
         # Stan writes matrices column by column.
         mine.append(np.concatenate([parts[blocks[n]].ravel(order="F") for n in order]))
         slope = np.array(found["gradient"])
-        if correlated:
-            slope = _on_our_scale(model, blocks, order, point, slope)
+        # One column of Stan's coordinates for each of ours; all but those of ``own`` are the same.
+        pairs = np.array(found["moved"]).reshape(-1, 2, slope.size)
+        columns = (pairs[:, 0] - pairs[:, 1]) / (2 * STEP)
+        first, taken = 0, 0
+        for name in order:
+            size = int(np.size(point[blocks[name]]))
+            if blocks[name] in own:
+                place = slice(first, first + size)
+                slope[place] = columns[taken : taken + size] @ slope
+                taken += size
+            first += size
         theirs.append(slope)
     return Compared(
         difference=np.array(difference),
@@ -124,38 +142,8 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
     )
 
 
-def _on_our_scale(
-    model: Any, blocks: dict[str, str], order: list[str], point: dict[str, Any], slope: np.ndarray
-) -> np.ndarray:
-    """Stan's gradient with that of the correlation taken to PyMC's coordinates."""
-    name = "correlation_root"
-    variable = next(r for r in model.free_RVs if r.name == name)
-    value = model.rvs_to_values[variable]
-    root = model.compile_fn(
-        model.replace_rvs_by_values([variable])[0], inputs=[value], point_fn=False, mode=PYTHON
-    )
-    y = np.asarray(point[blocks[name]])
-    before = sum(int(np.size(point[blocks[n]])) for n in order[: order.index(name)])
-    own = slice(before, before + y.size)
-    step = 1e-5
-    chain = [
-        (_stan_coordinates(root(y + d)) - _stan_coordinates(root(y - d))) / (2 * step)
-        for d in step * np.eye(y.size)
-    ]
-    out = slope.copy()
-    out[own] = np.array(chain) @ slope[own]
-    return out
-
-
-def _stan_coordinates(root: np.ndarray) -> np.ndarray:
-    """Unconstrained coordinates of a Cholesky factor: canonical partial correlations, row by row.
-
-    Stan Reference Manual, "Cholesky factors of correlation matrices".
-    """
-    return np.array(
-        [
-            np.arctanh(root[i, j] / np.sqrt(1 - np.sum(root[i, :j] ** 2)))
-            for i in range(1, len(root))
-            for j in range(i)
-        ]
-    )
+def _moved(point: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The point with each coordinate of one block a step up and a step down."""
+    y = np.asarray(point[name])
+    steps = STEP * np.eye(y.size).reshape(-1, *y.shape)
+    return [{**point, name: y + sign * step} for step in steps for sign in (1, -1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from densities import compare, stan_python
-from wide_study import CLOSED, NATURAL, ODE, joined
+from wide_study import CLOSED, MIXED, NATURAL, ODE, joined
 
 from cellkinetics.exporting.stan import stan_program
 from cellkinetics.fitting.run import prepare
@@ -33,8 +33,8 @@ def test_the_shipped_fit() -> None:
 
 @pytest.mark.parametrize(
     ("content", "exact", "slope"),
-    [(CLOSED, 1e-9, 1e-7), (ODE, 1e-6, 1e-5), (NATURAL, 1e-6, 1e-5)],
-    ids=["closed", "ode", "natural"],
+    [(CLOSED, 1e-9, 1e-7), (MIXED, 1e-9, 1e-7), (ODE, 2e-6, 1e-6), (NATURAL, 2e-6, 1e-6)],
+    ids=["closed", "mixed", "ode", "natural"],
 )
 def test_every_construct(tmp_path: Path, content: dict, exact: float, slope: float) -> None:
     stan_python()
@@ -42,6 +42,8 @@ def test_every_construct(tmp_path: Path, content: dict, exact: float, slope: flo
     found = compare(joint)
     assert found.spread() < exact
     assert found.gradient_error() < slope
+    if joint.population.classes is not None:
+        return  # the density of a row has no meaning by itself
     rows = np.array(
         [[w[f"log_lik.{r + 1}"] for r in range(len(found.log_lik[0]))] for w in found.written]
     )

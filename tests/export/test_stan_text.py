@@ -15,7 +15,7 @@ import sympy as sp
 from densities import stan_python
 from scipy import stats
 from wide_model import MODEL as WIDE
-from wide_study import CLOSED, ODE, joined
+from wide_study import CLOSED, MIXED, NATURAL, ODE, joined
 
 from cellkinetics.algebra import NotAbove, Where
 from cellkinetics.catalogue import load_model, model_names
@@ -27,7 +27,6 @@ from cellkinetics.exporting.stan_data import NEVER, Reading, reading_of, stan_da
 from cellkinetics.exporting.stan_model import model_functions
 from cellkinetics.fitting.run import prepare
 from cellkinetics.joint import Joint
-from cellkinetics.population import Classes
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +113,29 @@ def test_every_model_of_the_library_has_its_functions(name: str, tmp_path: Path)
     for text in texts:
         for i, q in enumerate(wrt, start=1):
             assert f"theta[{i}] = " in text, q
-    stanc = _stanc()
     for text in texts:
-        file = tmp_path / "model.stanfunctions"
-        file.write_text("\n".join(line.removeprefix("  ") for line in text.splitlines()))
-        run = subprocess.run(
-            [stanc, str(file), f"--o={tmp_path / 'model.cpp'}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
+        own = "\n".join(line.removeprefix("  ") for line in text.splitlines())
+        check_with_stanc(own, tmp_path / "model.stanfunctions")
+
+
+@pytest.mark.parametrize("content", [CLOSED, MIXED, NATURAL, ODE])
+def test_the_compiler_accepts_every_construct(content: dict[str, Any], tmp_path: Path) -> None:
+    stan_python()
+    program = stan_program(joined(tmp_path / "study", content))
+    check_with_stanc(program, tmp_path / "fit.stan")
+
+
+def check_with_stanc(text: str, file: Path) -> None:
+    """Have Stan's compiler look at a program, without the C++ compiler."""
+    stanc = _stanc()
+    file.write_text(text, encoding="utf-8")
+    run = subprocess.run(
+        [stanc, str(file), f"--o={file.with_suffix('.cpp')}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def _stanc() -> str:
@@ -193,11 +204,16 @@ def test_a_zero_under_a_log_normal_error_is_refused_by_its_line(shipped: Joint) 
 # ------------------------------------------------------------------------------- refusals
 
 
-def test_a_mixture_of_classes_is_refused(shipped: Joint) -> None:
-    classes = Classes(("fast", "slow"), (0.5, 0.5), 5.0, (), "test", assumed=True)
-    mixed = replace(shipped, population=replace(shipped.population, classes=classes))
-    with pytest.raises(SpecError, match=r"mixture of classes of patients \(fast, slow\)"):
-        stan_program(mixed)
+def test_a_mixture_is_summed_out(tmp_path: Path) -> None:
+    joint = joined(tmp_path, MIXED)
+    program, data = stan_program(joint), stan_data(joint)
+    assert joint.centred == ("level", "rate")
+    assert "target += log_sum_exp(class_density[i]);" in program
+    assert "phi_centred[i]' ~" not in program  # its density depends on the class
+    assert data["class_concentration"] == pytest.approx([3.5, 1.5])
+    assert sum(data["class_alike"]) == 2  # share and known
+    assert data["own_estimated"] == [1, 2, 0]
+    assert data["own_fixed"][2] == pytest.approx(math.log(1.5))
 
 
 def test_a_prior_without_spread_is_refused(shipped: Joint) -> None:

@@ -139,6 +139,15 @@ NATURAL: dict[str, Any] = {
 }
 """A log error on an observable that is predicted on its natural scale."""
 
+MIXED: dict[str, Any] = {
+    "study": "wide",
+    "model": "mixed_model.py",
+    "seed": 1,
+    "analytes": {"flow": {"limit": "M3", "calibration": "subject"}},
+    "covariates": [{"parameter": "rate", "covariate": "age", "form": "power"}],
+}
+"""A mixture of classes that differ in a parameter with, and in two without own spread."""
+
 
 def joined(folder: Path, content: dict[str, Any]) -> Joint:
     """Join the study with one of the fits above."""

@@ -10,7 +10,7 @@ from scipy import stats
 
 from cellkinetics.catalogue import load_model
 from cellkinetics.declare import Model, PatientClass
-from cellkinetics.fitting.draws import centres, flat, natural, take_draws
+from cellkinetics.fitting.draws import flat, natural, take_draws
 from cellkinetics.joint import Joint
 from cellkinetics.kernel.solve import solve
 
@@ -41,44 +41,43 @@ def as_first(group: xr.Dataset) -> xr.Dataset:
     return group.assign(member=xr.zeros_like(group["member"]))
 
 
-def by_hand(joint: Joint, group: xr.Dataset, class_values: list[dict[str, Floats]]) -> Floats:
+def by_hand(
+    joint: Joint, group: xr.Dataset, class_values: list[dict[str, Floats]]
+) -> tuple[Floats, Floats]:
     """Log of probability times density of each subject under each class, (draw, subject, class).
 
-    ``class_values`` are typical values of each class, natural scale, (draw,): written out by the
-    test. Readings are log-normal, below a limit by the probability of it.
+    First that of its own parameters, up to what the first class would give, then that of its
+    readings. ``class_values`` are typical values of each class, natural scale, (draw,): written
+    out by the test. Readings are log-normal, below a limit by the probability of it.
     """
     names = list(joint.population.names)
-    first = as_first(group)
-    deviation = take_draws(joint, first).phi - centres(joint, first)
-    scales = {q.name: q for q in joint.population.typical}
+    omega = dict(zip([*joint.noncentred, *joint.centred], flat(group, "omega").T, strict=True))
+    phi = take_draws(joint, as_first(group)).phi
+    theta = natural(joint, phi)
     error = flat(group, "error")
     share = (
         flat(group, "class_probability")
         if "class_probability" in group
         else np.tile(joint.population.classes.probability, (len(error), 1))  # type: ignore[union-attr]
     )
-    out = np.log(np.repeat(share[:, None, :], len(joint.subjects), axis=1))
+    own = np.log(np.repeat(share[:, None, :], len(joint.subjects), axis=1))
+    readings = np.zeros_like(own)
     for k, values in enumerate(class_values):
-        base = natural(joint, centres(joint, first))
-        for name, value in values.items():
-            base[:, :, names.index(name)] = value[:, None]
-        for d in range(len(error)):
-            for s in range(len(joint.subjects)):
-                theta: dict[str, Any] = dict(
-                    zip(joint.kernel.constants, joint.constants[s], strict=True)
-                )
-                for j, name in enumerate(names):
-                    q = scales[name]
-                    at = base[d, s, j]
-                    if q.scale == "log":
-                        theta[name] = at * np.exp(deviation[d, s, j])
-                    elif q.scale == "logit":
-                        odds = at / (1 - at) * np.exp(deviation[d, s, j])
-                        theta[name] = odds / (1 + odds)
-                    else:
-                        theta[name] = at + deviation[d, s, j]
-                out[d, s, k] += _readings(joint, s, theta, error[d])
-    return out
+        for d, s in np.ndindex(own.shape[:2]):
+            known: dict[str, Any] = dict(
+                zip(joint.kernel.constants, joint.constants[s], strict=True)
+            ) | dict(zip(names, theta[d, s], strict=True))
+            for name, value in values.items():
+                at = names.index(name)
+                if name not in omega:
+                    known[name] = value[d]
+                    continue
+                for sign, centre in ((1, value[d]), (-1, class_values[0][name][d])):
+                    own[d, s, k] += sign * stats.norm.logpdf(
+                        phi[d, s, at], np.log(centre), omega[name][d]
+                    )
+            readings[d, s, k] = _readings(joint, s, known, error[d])
+    return own, readings
 
 
 def _readings(joint: Joint, subject: int, theta: dict[str, Any], error: Floats) -> float:

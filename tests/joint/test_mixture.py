@@ -15,7 +15,7 @@ from test_joint import _point
 from cellkinetics.catalogue import load_model
 from cellkinetics.errors import ModelError, SpecError
 from cellkinetics.fitting.compile import PYTHON
-from cellkinetics.fitting.draws import flat, take_draws
+from cellkinetics.fitting.draws import centres, flat, take_draws
 from cellkinetics.fitting.membership import draw_members, membership, with_members
 from cellkinetics.fitting.prior import prior_draws
 from cellkinetics.fitting.tables import individual_table, quantities
@@ -37,7 +37,10 @@ def values_of(joint: Joint, group: xr.Dataset, name: str) -> list[dict[str, np.n
     ones = np.ones(len(own))
     if name == "two":
         # In the model's own order of what a class names.
-        return [{}, {"c_max": own[:, 0], "t_max": own[:, 1]}]
+        return [
+            {"c_max": mu["c_max"], "t_max": mu["t_max"]},
+            {"c_max": own[:, 0], "t_max": own[:, 1]},
+        ]
     assert name == "three"
     poor, slowed = own[:, 0], own[:, 1]
     return [
@@ -56,11 +59,13 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Joint, xr
     return request.param, joint, prior_draws(joint, DRAWS, np.random.default_rng(3))
 
 
-def subject_densities(joint: Joint, group: xr.Dataset) -> np.ndarray:
+def subject_densities(joint: Joint, group: xr.Dataset, *, likelihood: bool = True) -> np.ndarray:
     """The graph's log density of every subject at every draw."""
-    model = build_model(joint)
+    model = build_model(joint, likelihood=likelihood)
     potential = model.replace_rvs_by_values([model["readings"]])[0]
-    evaluate = model.compile_fn(potential, mode=PYTHON, on_unused_input="ignore")
+    evaluate = model.compile_fn(
+        potential, inputs=model.value_vars, mode=PYTHON, on_unused_input="ignore"
+    )
     return np.array([evaluate(_point(model, group, i)) for i in range(group.sizes["draw"])])
 
 
@@ -68,39 +73,48 @@ def test_each_subject_s_density_is_the_sum_over_classes(
     case: tuple[str, Joint, xr.Dataset],
 ) -> None:
     name, joint, group = case
-    weighed = by_hand(joint, group, values_of(joint, group, name))
+    own, readings = by_hand(joint, group, values_of(joint, group, name))
+    weighed = own + readings
     theirs = subject_densities(joint, group)
     assert theirs.shape == (DRAWS, len(joint.subjects))
     np.testing.assert_allclose(theirs, logsumexp(weighed, axis=2), rtol=1e-6)
     # A subject assigned to its best class, or classes averaged row by row, would be seen.
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(theirs, weighed.max(axis=2), rtol=1e-6)
+    # Without readings it is the prior of individual parameters: a mixture as well.
+    prior = subject_densities(joint, group, likelihood=False)
+    np.testing.assert_allclose(prior, logsumexp(own, axis=2), rtol=1e-6, atol=1e-9)
 
 
 def test_membership_is_bayes_rule(case: tuple[str, Joint, xr.Dataset]) -> None:
     name, joint, group = case
-    weighed = by_hand(joint, group, values_of(joint, group, name))
+    own, readings = by_hand(joint, group, values_of(joint, group, name))
+    weighed = own + readings
     found = membership(joint, group)
     wanted = np.exp(weighed - logsumexp(weighed, axis=2, keepdims=True))
     np.testing.assert_allclose(found.probability, wanted, rtol=1e-4, atol=1e-9)
-    np.testing.assert_allclose(found.log_density, logsumexp(weighed, axis=2), rtol=1e-6)
+    # Of the readings given all that was drawn; a subject's own parameters speak for its class.
+    wanted = logsumexp(weighed, axis=2) - logsumexp(own, axis=2)
+    np.testing.assert_allclose(found.log_density, wanted, rtol=1e-6)
 
 
-def test_draws_take_the_typical_values_of_the_class_that_was_drawn(
-    case: tuple[str, Joint, xr.Dataset],
-) -> None:
-    _, joint, group = case
-    at = list(joint.population.names).index("c_max")
-    own = [q.typical.name for q in joint.population.classes.estimated]  # type: ignore[union-attr]
-    one = take_draws(joint, group.assign(member=xr.full_like(group["member"], 1))).phi
-    base = take_draws(joint, group.assign(member=xr.zeros_like(group["member"]))).phi
-    mu = flat(group, "mu")[:, [q.name for q in joint.estimated].index("c_max")]
-    shift = flat(group, "class_typical")[:, own.index("c_max")] - mu
-    np.testing.assert_allclose(one[:, :, at] - base[:, :, at], np.tile(shift[:, None], (1, 3)))
-    mixed = take_draws(joint, group).phi
+def test_draws_take_what_a_class_sets_from_the_class_that_was_drawn(tmp_path: Path) -> None:
+    joint = joined(tmp_path / "small", THREE)
+    group = prior_draws(joint, DRAWS, np.random.default_rng(3))
+    names = list(joint.population.names)
+    peak, slowing = names.index("c_max"), names.index("f_tocilizumab")
+    assert joint.alike_in_a_class == (slowing,)
     member = flat(group, "member")
-    for k, wanted in ((0, base), (1, one)):
-        np.testing.assert_array_equal(mixed[member == k], wanted[member == k])
+    assert set(np.unique(member)) == {0, 1, 2}
+    phi, expected = take_draws(joint, group).phi, centres(joint, group)
+    np.testing.assert_allclose(np.exp(phi[:, :, slowing]), np.array([1.2, 1.2, 0.5])[member])
+    # Where subjects of a class differ, the class moves what is expected of them, not their own.
+    moved = group.assign(member=xr.zeros_like(group["member"]))
+    np.testing.assert_array_equal(take_draws(joint, moved).phi[:, :, peak], phi[:, :, peak])
+    own = flat(group, "class_typical")
+    np.testing.assert_array_equal(
+        expected[:, :, peak][member == 1], np.tile(own[:, [0]], (1, 3))[member == 1]
+    )
 
 
 def test_the_gradient_is_exact(case: tuple[str, Joint, xr.Dataset]) -> None:
@@ -129,7 +143,7 @@ def test_classes_that_are_alike_are_one(tmp_path: Path) -> None:
     alone = joined(tmp_path / "b", load_model("stein2019"))
     group = prior_draws(joint, 3, np.random.default_rng(4))
     np.testing.assert_allclose(
-        subject_densities(joint, group), by_hand(joint, group, [{}])[:, :, 0] - np.log(0.6),
+        subject_densities(joint, group), by_hand(joint, group, [{}, {}])[1][:, :, 0],
         rtol=1e-6,
     )  # fmt: skip
     off = joined(tmp_path / "c", TWO, classes={"use": False})
@@ -148,7 +162,8 @@ def test_prior_draws_are_those_of_the_graph(tmp_path: Path) -> None:
 
     joint = joined(tmp_path / "a", THREE, classes={"concentration": 8.0})
     ours = prior_draws(joint, 4000, np.random.default_rng(1))
-    with build_model(joint, likelihood=False):
+    # What PyMC warns of changes individual parameters alone: its factor integrates to 1.
+    with build_model(joint, likelihood=False), pytest.warns(UserWarning, match="Potentials"):
         theirs = pm.sample_prior_predictive(
             draws=4000, random_seed=2, compile_kwargs={"mode": PYTHON}
         ).prior
@@ -161,11 +176,13 @@ def test_prior_draws_are_those_of_the_graph(tmp_path: Path) -> None:
     assert share[:, 0].var() == pytest.approx(0.25 / 9, rel=0.1)
 
 
-def test_what_differs_between_classes_is_never_sampled_centred(tmp_path: Path) -> None:
+def test_what_differs_between_classes_is_sampled_centred(tmp_path: Path) -> None:
     joint = joined(tmp_path / "a")
-    assert {"c_max", "t_max"} <= set(joint.noncentred)
-    with pytest.raises(SpecError, match="cannot be sampled centred"):
-        joined(tmp_path / "b", parameters={"c_max": {"centred": True}})
+    assert {"c_max", "t_max"} <= set(joint.centred)
+    with pytest.raises(SpecError, match="Leave its 'centred' out"):
+        joined(tmp_path / "b", parameters={"c_max": {"centred": False}})
+    with pytest.raises(SpecError, match="Leave it out of the correlation"):
+        joined(tmp_path / "c", correlation={"parameters": ["alpha", "c_max"]})
 
 
 def test_tables_name_the_classes(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_covariates_act_in_the_classes_that_the_paper_says() -> None:
         """Growth of naive cells at the start, above that without a tumour."""
         out = solve(MODEL, known, [0.0, 1e-4], rtol=1e-12)
         bare = solve(MODEL, known | {"mtv": 1e-12}, [0.0, 1e-4], rtol=1e-12)
-        return float((out - bare).naive.values[0, 1])
+        return float((out.naive - bare.naive).values[0, 1])
 
     reference, low = expansion(), expansion(low_expansion=1.0)
     assert reference / low == pytest.approx(0.00846 / 0.000700, rel=1e-3)

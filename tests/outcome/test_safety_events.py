@@ -298,7 +298,7 @@ def test_the_stopping_limit_is_stated():
     said = "stop when P(DLT rate > 0.25) > 0.9, prior Jeffreys Beta(0.5, 0.5)"
     assert said in got.definition
     row = got.numbers.set_index("quantity").loc["P(DLT > 0.25)"]
-    assert row["note"] == f"{said}: not reached"
+    assert row["note"] == f"to day 28; {said}: not reached"
     assert row["estimate"] == pytest.approx(stats.beta.sf(0.25, 1.5, 4.5))
 
 
