@@ -171,7 +171,7 @@ def check(populations: int, patients: int, seed: int = SEED) -> dict[str, Any]:
                 "high": round(float(high[name]), 4),
                 "goal": GOALS.get(name),
             }
-            for name in found
+            for name in map(str, found)
         },
     }
 

@@ -4,7 +4,7 @@ The functions of the command line, importable: :func:`read_study`, :func:`check_
 :func:`check` (a study or a fit), :func:`limits_table`, :func:`model_names`, :func:`load_model`,
 :func:`solve`, :func:`simulate`, :func:`build`, :func:`priors`, :func:`fit`, :func:`load_fit`,
 :func:`nca`, :func:`write_nca`, :func:`compute_endpoints`, :func:`write_endpoints`,
-:func:`export`. Studies, fits
+:func:`new_model`, :func:`export`. Studies, fits
 and models are named by path or by the name under which they ship.
 """
 
@@ -15,6 +15,7 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from cellkinetics.catalogue import check_study, load_model, model_names, read_study
+    from cellkinetics.contract.new import new_model
     from cellkinetics.endpoints import compute_endpoints, write_endpoints
     from cellkinetics.exporting import export
     from cellkinetics.exposure import nca, write_nca
@@ -39,6 +40,7 @@ __all__ = [
     "load_model",
     "model_names",
     "nca",
+    "new_model",
     "priors",
     "read_study",
     "simulate",
@@ -60,6 +62,7 @@ _WHERE = {
     "load_model": ("cellkinetics.catalogue", "load_model"),
     "model_names": ("cellkinetics.catalogue", "model_names"),
     "nca": ("cellkinetics.exposure", "nca"),
+    "new_model": ("cellkinetics.contract.new", "new_model"),
     "priors": ("cellkinetics.fitting", "priors"),
     "read_study": ("cellkinetics.catalogue", "read_study"),
     "simulate": ("cellkinetics.simulation.run", "simulate"),

@@ -11,7 +11,7 @@ from cellkinetics.errors import CellKineticsError
 from cellkinetics.show.source import Source, reads_study
 
 if TYPE_CHECKING:
-    from cellkinetics.kernel.compiled import Form
+    from cellkinetics.kernel.compiled import Form, Method
     from cellkinetics.outcome.survival.intervals import ConfType
     from cellkinetics.outcome.survival.rules import CensorAt
 
@@ -361,7 +361,8 @@ def simulate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
-    method: Annotated[str, typer.Option(help="auto, closed or ode")] = "auto",
+    form: Annotated[str, typer.Option(help="auto, closed or ode")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, explicit or implicit")] = "auto",
     rtol: Annotated[float, typer.Option(help="relative tolerance of the integrator")] = 1e-6,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     out: Out = None,
@@ -393,7 +394,8 @@ def simulate(
         patient_class=patient_class,
         example=example,
         seed=seed,
-        form=cast("Form", method),  # checked where the kernel is built
+        form=cast("Form", form),  # both are checked where the kernel is built
+        method=cast("Method", method),
         rtol=rtol,
         threads=threads,
     )

@@ -245,10 +245,12 @@ MODEL = Model(
     reference_dosing=((0.0, 1.80e8),),
     doses=(1.0e8, 2.0e8),
     horizon=500.0,
-    identifiability="The authors found k_b correlated with r_b (0.94) and with gamma_b (-0.96) and"
-    " call these pairs not identifiable; sensitivity ranked k_c, k_n and gamma_b first. Seven"
-    " parameters were fitted to eleven medians. CAR-T counts (qPCR or flow) and lymphocytes do not"
-    " depend on the tumour here, so they say nothing of r_b, gamma_b and k_b.",
+    identifiability="Computed for one typical patient at a trial's visits over a year (SD 0.5 on"
+    " the log scale): CAR-T counts alone, by qPCR or flow, identify none of the parameters; with"
+    " lymphocytes they identify k_c, r_n, rho_c and b, not a. CAR-T cells do not depend on the"
+    " tumour here, so r_b, gamma_b and k_b are seen by tumour volumes alone. The authors, with one"
+    " tumour size on day 30, found k_b correlated with r_b (0.94) and gamma_b (-0.96) and call"
+    " these pairs not identifiable.",
     deviations=(
         "The growth rate of CAR-T is that of Fig. 2b; the formula in the text,"
         " b (T-K_N)^2/(a/(T^2+(T-K_N)^2)), does not balance in units: a typo.",

@@ -270,10 +270,11 @@ MODEL = Model(
     reference_dosing=((0.0, 2e8),),
     doses=(5e7, 7e8),
     horizon=100.0,
-    identifiability="Nothing was fitted to patients. Blood shows only the cells outside the tumour,"
-    " so from qPCR and flow alone the parameters of the tumour (rho_c, g_t, alpha_1, g_c, rho_t,"
-    " alpha_2) are not seen at all; of the others, tau_c and k enter the decline of cells in blood"
-    " only by the sum 1/tau_c + k, so one of them has to be fixed.",
+    identifiability="Nothing was fitted to patients. Computed for the reference dose (SD 0.5 on the"
+    " log scale): blood shows only the cells outside the tumour, which do not depend on rho_c, g_t,"
+    " alpha_1, g_c, rho_t and alpha_2; of the six others tau_c and k enter by 1/tau_c + k alone,"
+    " and qPCR or flow at twelve visits tells three directions and no single parameter. Hold the"
+    " others and estimate the one that is asked about.",
     deviations=(
         "All cells are numbers in the body or in the tumour, not concentrations.",
         "BioModels needed alpha_1 = 0.183 to reproduce Fig. 5b, for which the paper prints 0.2.",

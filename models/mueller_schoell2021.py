@@ -404,10 +404,13 @@ MODEL = Model(
         ),
     ),
     horizon=90.0,
-    identifiability="The authors fixed k5 and k0 (every tumour was under treatment), ke1 to ke3 and"
-    " kp1 to kp3 (the data end with the expansion), and estimated one of four killing rates. From"
-    " qPCR or a total count alone the four phenotypes are not told apart: k12, k23 and k34 need"
-    " flow cytometry by phenotype, killing needs the tumour volume.",
+    identifiability="Computed for one typical patient at a trial's visits over a year (SD 0.5 on"
+    " the log scale): a total count, by qPCR or flow, identifies k12 alone; flow cytometry of the"
+    " four phenotypes k12, k23, k34 and ke4, and poorly v_ref and km1, which tumour volumes add."
+    " The median tumour (85.7 mL) is well below km5, so that vmax5_2 and km5 are seen as a ratio;"
+    " one of 1000 mL tells them apart."
+    " v_low is seen in the low-expansion class alone, e_asct and e_cd4cd8 between patients. The"
+    " authors fixed k5, k0, ke1 to ke3, kp1 to kp3 and three of four killing rates.",
     deviations=(
         "There is no dose: each phenotype starts at an imputed 0.1 cells/uL.",
         "IIV of 307 % is on Vmax5,2 alone; Vmax5,1, 5,3 and 5,4 keep the fixed values of Table 1.",

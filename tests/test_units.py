@@ -120,3 +120,23 @@ def test_pint_is_loaded_only_when_it_is_needed():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "meant"),
+    [
+        ("PG/ML", "PG", "pg"),  # to pint a petagram
+        ("MG/L", "MG", "mg"),
+        ("pg/Ml", "Ml", "mL"),
+        ("COPIES/UG", "COPIES", "copies"),
+        ("D", "D", "day"),  # to pint a debye
+        ("iu/mL", "iu", "IU"),
+    ],
+)
+def test_another_case_is_another_unit(text: str, name: str, meant: str) -> None:
+    with pytest.raises(UnitError, match=f"'{name}' is not '{meant}'. Write {meant}."):
+        canonical(text)
+
+
+def test_molar_units_are_no_slip_of_the_metre() -> None:
+    assert (canonical("mM"), canonical("mm"), canonical("M")) == ("mM", "mm", "M")

@@ -137,8 +137,9 @@ def _death_missed(efs: pd.DataFrame, os: pd.DataFrame) -> list[str]:
 def _outlived(efs: pd.DataFrame, since: pd.DataFrame, best: pd.DataFrame) -> list[str]:
     """Find who has an event in EFS on or after the day of a response that ends later.
 
-    A duration from the infusion began before its response. A disease that stayed refractory (``what`` is then none of these) ends no response, and neither
-    does what a rule dates back to day 0, before any response.
+    A duration from the infusion began before its response. A disease that stayed refractory
+    (``what`` is then none of these) ends no response, and neither does what a rule dates back to
+    day 0, before any response.
     """
     both = since.merge(efs[efs["event"] == 1], on="subject", suffixes=("", "_efs"))
     first = both["subject"].map(best.set_index("subject")["first_response_day"])

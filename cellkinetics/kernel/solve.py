@@ -96,10 +96,13 @@ def solve(
     values[:, order, :] = out.pred.reshape(len(subjects), len(when), -1)
     quantities: tuple[Observable | State, ...] = (*model.observables, *model.states)
     declared = {q.name: q for q in quantities}
+    # What grows without bound in a model grows past what a number holds.
+    with np.errstate(over="ignore"):
+        natural = np.where(kernel.positive, np.exp(values), values)
     variables = {
         name: (
             ("subject", "time"),
-            np.exp(values[:, :, i]) if kernel.positive[i] else values[:, :, i],
+            natural[:, :, i],
             {"units": declared[name].unit, "long_name": declared[name].meaning},
         )
         for i, name in enumerate(kernel.outputs)

@@ -40,11 +40,13 @@ class Equation:
 
 
 def symbol_marks(model: Model) -> dict[str, str]:
-    """MathML of every name: declared symbols of parameters, else the name itself."""
-    marks = {q.name: (tex(q.symbol) if q.symbol else name_mark(q.name)) for q in model.parameters}
-    for q in (*model.inputs, *model.states, *model.observables):
-        marks[str(q.name)] = name_mark(str(q.name))  # type: ignore[attr-defined]
-    return marks
+    """MathML of every name: declared symbols of parameters, all else as it is written."""
+    names = [q.name for q in model.inputs] + [q.name for q in model.states]
+    names += [q.name for q in model.observables]
+    marks = {name: word(name) for name in names}
+    return marks | {
+        q.name: tex(q.symbol) if q.symbol else name_mark(q.name) for q in model.parameters
+    }
 
 
 def equations_of(model: Model) -> list[Equation]:

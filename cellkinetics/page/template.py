@@ -100,6 +100,7 @@ source{% if assumed %}; {{ assumed }} {{ "are assumptions" if assumed > 1 else "
 <dt>Meant for</dt><dd>days 0 to {{ number(model.horizon) }}\
 {% if model.doses %}, total doses of {{ number(model.doses[0]) }} to {{ number(model.doses[1]) }} \
 cells{% elif not model.infuse %}; dose is not in its equations{% endif %}</dd>
+{% if model.stochastic %}<dt>Dies out</dt><dd><code>{{ model.stochastic.state }}</code>: below {{ number(model.stochastic.threshold) }} cells they are counted one by one, as births and deaths; the curves below do not do so</dd>{% endif %}
 {% if model.stiff %}<dt>Solved</dt><dd>implicitly: the equations are stiff</dd>{% endif %}
 </dl>
 

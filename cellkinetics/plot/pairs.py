@@ -31,7 +31,7 @@ def pairs(values: dict[str, Floats], *, title: str = "", most: int = 1000) -> Fi
             continue
         across, up = values[names[column]], values[names[row]]
         keep = np.linspace(0, across.shape[1] - 1, min(most, across.shape[1])).astype(int)
-        bins = np.linspace(across.min(), across.max(), 31)
+        bins = np.linspace(across.min(), across.max(), 31).tolist()
         for chain in range(len(across)):
             colour = COLOURS[chain % len(COLOURS)]
             if row == column:

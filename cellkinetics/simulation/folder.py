@@ -14,8 +14,9 @@ from cellkinetics import files as folders
 from cellkinetics.errors import CellKineticsError
 from cellkinetics.files import write_csv, write_json
 from cellkinetics.kernel.compiled import STATUS
-from cellkinetics.kernel.layout import Floats
+from cellkinetics.kernel.layout import Floats, Ints
 from cellkinetics.simulation.bands import band_table, peaks, stacked, typical_table, units_of
+from cellkinetics.simulation.csv_file import CsvFile, repeated, tiled
 from cellkinetics.simulation.readings import Reader, make_readers, read_patients
 from cellkinetics.simulation.run import Simulation, parts
 from cellkinetics.study.findings import counted
@@ -142,29 +143,29 @@ def title_of(asked: Simulation) -> str:
 
 def _write_curves(
     asked: Simulation, draft: Path, names: list[str], values: Floats, readers: tuple[Reader, ...]
-) -> Floats:
+) -> Ints:
     """Write trajectories.csv (and samples.csv) part by part; return the status of each patient."""
     units = units_of(asked.model)
-    statuses = []
-    first = 0
-    for part in parts(asked):
-        of_part = stacked(part, names)
-        count = of_part.shape[2]
-        values[:, :, first : first + count] = of_part
-        table = pd.DataFrame(
-            {
-                "subject": np.repeat(part["subject"].to_numpy(), of_part.shape[1] * len(names)),
-                "time": np.tile(np.repeat(asked.times, len(names)), count),
-                "quantity": np.tile(names, count * len(asked.times)),
-                "value": of_part.transpose(2, 1, 0).ravel(),
-                "unit": np.tile([units[n] for n in names], count * len(asked.times)),
-            }
-        )
-        _append(draft / "trajectories.csv", table)
-        if readers:
-            _append(draft / "samples.csv", read_patients(part, readers))
-        statuses.append(part["status"].to_numpy())
-        first += count
+    statuses, first = [], 0
+    with CsvFile(draft / "trajectories.csv") as curves:
+        for part in parts(asked):
+            of_part = stacked(part, names)
+            count = of_part.shape[2]
+            values[:, :, first : first + count] = of_part
+            each = len(asked.times) * len(names)
+            curves.append(
+                {
+                    "subject": repeated(part["subject"].to_numpy(), each),
+                    "time": np.tile(np.repeat(asked.times, len(names)), count),
+                    "quantity": tiled(names, count * len(asked.times)),
+                    "value": of_part.transpose(2, 1, 0).ravel(),
+                    "unit": tiled([units[n] for n in names], count * len(asked.times)),
+                }
+            )
+            if readers:
+                _append(draft / "samples.csv", read_patients(part, readers))
+            statuses.append(part["status"].to_numpy())
+            first += count
     return np.concatenate(statuses)
 
 
@@ -190,6 +191,7 @@ def _content(asked: Simulation, failures: Mapping[str, int]) -> dict[str, Any]:
         "days": [float(asked.times[0]), float(asked.times[-1])],
         "rtol": asked.rtol,
         "form": asked.form,
+        "method": asked.method,
         "warnings": list(asked.warnings),
         "notes": list(asked.patients.notes),
         "failures": dict(failures),

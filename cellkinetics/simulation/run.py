@@ -12,7 +12,7 @@ import xarray as xr
 from cellkinetics.catalogue import load_model
 from cellkinetics.declare import Example, Model
 from cellkinetics.errors import ModelError
-from cellkinetics.kernel.compiled import MAX_STEPS, RTOL, Form
+from cellkinetics.kernel.compiled import MAX_STEPS, RTOL, Form, Method
 from cellkinetics.kernel.example import find_example
 from cellkinetics.kernel.given import check_solver, infusions_of, times_of
 from cellkinetics.kernel.layout import Floats
@@ -20,7 +20,7 @@ from cellkinetics.kernel.solve import solve
 from cellkinetics.simulation.patients import Patients, draw_patients
 
 PATIENTS = 200
-VALUES_A_PART = 2_000_000
+VALUES_A_PART = 500_000
 """Predictions held at a time: bounds the memory, whatever the number of patients."""
 
 
@@ -41,7 +41,7 @@ class Simulation:
     infusions : tuple of (day, cells)       empty where dose does nothing
     example : str                           name of the published patient, or empty
     seed : int
-    form, rtol, max_steps, threads          of the integrator
+    form, method, rtol, max_steps, threads  of the integrator
     warnings : tuple of str                 ranges that are left, each with the range
     """
 
@@ -53,6 +53,7 @@ class Simulation:
     example: str
     seed: int
     form: Form
+    method: Method
     rtol: float
     max_steps: int
     threads: int
@@ -76,6 +77,7 @@ def plan_simulation(
     example: str | None = None,
     seed: int = 1,
     form: Form = "auto",
+    method: Method = "auto",
     rtol: float = RTOL,
     max_steps: int = MAX_STEPS,
     threads: int = 2,
@@ -113,6 +115,7 @@ def plan_simulation(
         example=patient.name if patient else "",
         seed=seed,
         form=form,
+        method=method,
         rtol=rtol,
         max_steps=max_steps,
         threads=threads,
@@ -133,6 +136,7 @@ def simulate(
     example: str | None = None,
     seed: int = 1,
     form: Form = "auto",
+    method: Method = "auto",
     rtol: float = RTOL,
     max_steps: int = MAX_STEPS,
     threads: int = 2,
@@ -156,7 +160,8 @@ def simulate(
     patient_class : str, optional   draw from this class alone
     example : str, optional         a published patient of the model: its values and its dosing
     seed : int
-    form, rtol, max_steps, threads  of the integrator
+    form, method, rtol, max_steps, threads
+                                    of the integrator, as for ``solve``
 
     Returns
     -------
@@ -176,7 +181,7 @@ def simulate(
     asked = plan_simulation(
         model, parameters, times, infusions, subjects=subjects, covariates=covariates,
         weight=weight, patient_class=patient_class, example=example, seed=seed, form=form,
-        rtol=rtol, max_steps=max_steps, threads=threads,
+        method=method, rtol=rtol, max_steps=max_steps, threads=threads,
     )  # fmt: skip
     for sentence in asked.warnings:
         warnings.warn(sentence, RangeWarning, stacklevel=2)
@@ -197,6 +202,7 @@ def parts(asked: Simulation) -> Iterator[xr.Dataset]:
             asked.times,
             list(asked.infusions) if asked.infusions else None,
             form=asked.form,
+            method=asked.method,
             rtol=asked.rtol,
             max_steps=asked.max_steps,
             threads=asked.threads,

@@ -3,6 +3,10 @@
 The same equations with k_a = b_0 / s. Then b_0 only scales what the leukaemia assay reads, and the
 half-saturation follows the patient: blood is a poor measure of the leukaemia that CAR-T cells meet,
 and a patient with 4 cells/uL expands like one with 50 000.
+
+No doses are given, so e_0 itself has the prior. It is bounded by twice the highest reading, and k
+by what still lets cells expand: without bounds patients without early readings wander to 1e13
+cells/uL, where the equations cannot be solved.
 """
 
 from cellkinetics.declare import (
@@ -19,13 +23,8 @@ SAME = "as in antigen_driven"
 
 
 def initial(p: Named) -> Equations:
-    """Memory and tumour before the infusion; effectors come with it."""
-    return {"effector": 0 * p.m_0, "memory": p.m_0, "burden": 1 + 0 * p.m_0}
-
-
-def infuse(cells: Expression, p: Named) -> Equations:
-    """The fraction that survives distribution, in blood."""
-    return {"effector": p.f_survive * cells / p.v_blood}
+    """Effectors that have survived distribution, memory, and the tumour as it is."""
+    return {"effector": p.e_0, "memory": p.m_0, "burden": 1 + 0 * p.m_0}
 
 
 def rhs(t: Expression, y: Named, p: Named) -> Equations:
@@ -54,6 +53,7 @@ def _assumed(
     reason: str = SAME,
     omega: float | None = 0.5,
     fixed: bool = False,
+    upper: float | None = None,
 ) -> Parameter:
     return Parameter(
         name=name,
@@ -65,6 +65,8 @@ def _assumed(
         omega=None if fixed else omega,
         rse=0.5,
         fixed=fixed,
+        scale="log" if upper is None else "logit",
+        upper=1.0 if upper is None else upper,
     )
 
 
@@ -94,18 +96,29 @@ MODEL = Model(
             reason="b_0 / k_a at the values of antigen_driven",
         ),
         _assumed("alpha", "1/day", 0.25, r"\alpha", "death of effectors"),
-        _assumed("k", "1/day", 0.03, "k", "effectors that become memory"),
+        _assumed(
+            "k",
+            "1/day",
+            0.03,
+            "k",
+            "effectors that become memory",
+            reason=f"{SAME}; the bound is above rho, from where on nothing expands",
+            upper=5.0,
+        ),
         _assumed("beta", "1/day", 0.005, r"\beta", "loss of memory"),
         _assumed("g", "1/day", 0.08, "g", "growth rate of the tumour"),
         _assumed("kill", "1/day", 1.2, r"k_\mathrm{kill}", "largest killing rate"),
         _assumed("k_e", "cells/uL", 5.0, "K_E", "effectors at half of the largest killing"),
         _assumed(
-            "f_survive",
-            "1",
-            0.005,
-            "f",
-            "fraction of the infused cells found in blood after distribution",
+            "e_0",
+            "cells/uL",
+            0.1,
+            "E_0",
+            "effectors after distribution",
+            reason="what antigen_driven gives at its reference dose; the bound is twice the"
+            " highest reading",
             omega=1.0,
+            upper=2e4,
         ),
         _assumed("m_0", "cells/uL", 0.02, "M_0", "memory CAR-T cells at infusion", fixed=True),
         _assumed("b_0", "cells/uL", 800.0, "B_0", "tumour at infusion", omega=1.0),
@@ -118,12 +131,8 @@ MODEL = Model(
             reason="fixed: above every reading, the largest of which is 5e4",
             fixed=True,
         ),
-        _assumed("v_blood", "uL", 5e6, "V", "blood volume", fixed=True),
     ),
-    identifiability="f_survive and v_blood enter only as their ratio, so v_blood is fixed.",
-    reference_dosing=((0.0, 1e8),),
     initial=initial,
-    infuse=infuse,
     rhs=rhs,
     observe=observe,
 )

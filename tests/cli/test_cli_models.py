@@ -1,11 +1,14 @@
 """The command line of models: simulate, check, new-model, pages; how it prints and exits."""
 
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from test_cli import ROOT, run, strict
+
+from cellkinetics.cli import main
 
 
 def at(folder: Path, *words: str):  # type: ignore[no-untyped-def]
@@ -69,7 +72,8 @@ def test_what_fails_is_said_and_exits_3(tmp_path: Path) -> None:
         (["simulate", "stein2019", "--set", "f_b=2"], "wanted 0 to 1"),
         (["simulate", "stein2019", "--times", "7:0:1"], "FROM:TO:STEP"),
         (["simulate", "stein2019", "--read", "qpcr"], "Known: transgene"),
-        (["simulate", "stein2019", "--method", "magic"], "form 'magic'"),
+        (["simulate", "stein2019", "--method", "magic"], "method 'magic'"),
+        (["simulate", "stein2019", "--form", "magic"], "form 'magic'"),
         (["simulate", "stein2019", "--example", "UPN1"], "UPN1"),
         (["simulate", "stein2019", "--out", "afile"], "Choose another --out"),
         (["models", "stein2019", "--html", "card.pdf"], "ending in .html"),
@@ -80,17 +84,25 @@ def test_what_fails_is_said_and_exits_3(tmp_path: Path) -> None:
         (["check", "broken.py", "--study", "aml5"], "do not go with it"),
     ],
 )
-def test_a_mistake_is_a_sentence_and_exit_2(tmp_path: Path, words: list[str], said: str) -> None:
+def test_a_mistake_is_a_sentence_and_exit_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+) -> None:
     (tmp_path / "afile").write_text("mine", encoding="utf-8")
     (tmp_path / "broken.py").write_text(
         "from cellkinetics.declare import Parameter; Parameter(name='x', unit='1', typical=1.0,"
         " meaning='x')\n",
         encoding="utf-8",
     )
-    answer = at(tmp_path, *words)
-    assert answer.returncode == 2, answer.stdout
-    assert said in answer.stderr
-    assert "Traceback" not in answer.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cellkinetics", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
     assert sorted(f.name for f in tmp_path.iterdir()) == ["afile", "broken.py"]
 
 

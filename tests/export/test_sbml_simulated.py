@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mixed_model import MODEL as MIXED
 from simulated import SWIG, simulate_both
 from wide_model import MODEL as WIDE
 
@@ -39,6 +40,15 @@ def test_switches_and_repeated_infusions(example: str | None) -> None:
     assert check_sbml(text).warnings == ()
     patient = choose_patient(WIDE, example=example)
     assert simulate_both(text, WIDE, patient).error() < 1e-6
+
+
+@pytest.mark.parametrize("patient_class", [None, "fast", "late"])
+def test_a_closed_form_and_a_class_of_patients(patient_class: str | None) -> None:
+    text = sbml_text(MIXED, patient_class=patient_class)
+    assert "rateRule" not in text
+    assert check_sbml(text).warnings == ()
+    patient = choose_patient(MIXED, patient_class=patient_class)
+    assert simulate_both(text, MIXED, patient).error() < 1e-9
 
 
 # Each takes a part of the document away or turns it round, as a wrong exporter would.

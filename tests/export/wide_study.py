@@ -125,6 +125,7 @@ ODE: dict[str, Any] = {
     },
     "parameters": {
         "grow": {"omega": 0.2},
+        "tide": {"typical": 40.0, "reason": "of this test"},
         "t_peak": {"omega": 0.2},
         "start": {"omega": 0.3, "centred": True},
         "volume": {"estimate": False},

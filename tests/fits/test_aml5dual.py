@@ -58,7 +58,7 @@ def test_the_truth_is_not_the_prior_median(truth) -> None:  # type: ignore[no-un
 def test_every_analyte_has_its_own_limits_and_some_rows_below(tables) -> None:  # type: ignore[no-untyped-def]
     rows = tables["samples"].groupby("analyte")
     assert set(rows.groups) == {*ANALYTES, "wbc"}
-    limits = rows["lloq"].unique().drop("wbc").map(lambda x: tuple(x)).to_dict()
+    limits = rows["lloq"].unique().drop("wbc").map(tuple).to_dict()
     assert limits == {
         "qpcr": (50.0,), "flow": (0.5,), "il6": (1.5,), "ifng": (4.0,), "il10": (2.0,),
         "marrow_blasts": (1.0,),

@@ -82,10 +82,22 @@ def test_steps_are_bounded_whatever_is_tried() -> None:
     assert np.isnan(out.concentration).all()
 
 
-def test_what_needs_many_explicit_steps_but_no_implicit_method_is_still_solved() -> None:
-    """More steps than the first pass allows, and the implicit method may not have as many."""
+def test_a_tight_tolerance_is_not_taken_for_stiffness() -> None:
+    """It needs more steps, of which the implicit method, of lower order, would need far more."""
+    phi, none = to_phi(ORAL)[None, :], np.empty((1, 0))
+    given, rows = regular_dosing(ORAL.reference_dosing, 1), regular_rows(DAYS, [0], 1)
+    assert not build_kernel(ORAL, names(ORAL))(phi, none, given, rows, rtol=1e-12).implicit[0]
+
+
+def test_neither_are_many_readings() -> None:
+    days = np.linspace(0, 60, 3 * EXPLICIT_STEPS)
+    out = cellkinetics.solve(ORAL, None, days)
+    assert out.method.values.tolist() == ["explicit"]
+
+
+def test_both_methods_agree_on_what_is_moderately_stiff() -> None:
     kernel = build_kernel(ORAL, names(ORAL))
-    phi, none = to_phi(ORAL, cl=2e5)[None, :], np.empty((1, 0))
+    phi, none = to_phi(ORAL, cl=5e4)[None, :], np.empty((1, 0))
     given, rows = regular_dosing(ORAL.reference_dosing, 1), regular_rows(DAYS, [0], 1)
     explicit = build_kernel(ORAL, names(ORAL), method="explicit")(phi, none, given, rows)
     assert EXPLICIT_STEPS < explicit.steps[0] < MAX_STEPS

@@ -2,9 +2,11 @@
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -15,6 +17,7 @@ from cellkinetics.kernel.solve import solve
 from cellkinetics.simulation import run
 from cellkinetics.simulation.asked import parse_doses, parse_readings, parse_times, parse_values
 from cellkinetics.simulation.bands import band_table, peaks, stacked
+from cellkinetics.simulation.csv_file import CsvFile, tiled
 from cellkinetics.simulation.readings import make_readers, read_patients
 from cellkinetics.simulation.run import RangeWarning, parts, plan_simulation, simulate
 
@@ -284,3 +287,20 @@ def test_weight_and_dose_reach_a_model_that_asks_for_them() -> None:
     assert theta(found, "rho")[0] == pytest.approx(1.2 * 2)
     assert theta(found, "kg")[0] == 70
     assert theta(simulate(model, times=DAYS, subjects=0), "kg")[0] == 50
+
+
+def test_a_long_csv_file_reads_back(tmp_path: Path) -> None:
+    values = np.exp(np.random.default_rng(1).uniform(-40, 40, 999)) * np.tile([1, -1, 1], 333)
+    values[:4] = [0.0, np.nan, 1e-300, 24000.0]
+    with CsvFile(tmp_path / "a.csv") as file:
+        for half in (values[:500], values[500:]):
+            file.append({"who": tiled(["a", "b"], len(half))[: len(half)], "value": half})
+    text = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    assert text[:3] == ["who,value", "a,0", "b,"]
+    found = pd.read_csv(tmp_path / "a.csv")
+    assert len(found) == 999
+    np.testing.assert_allclose(found["value"], values, rtol=5.1e-7)
+    usual = np.abs(np.log10(np.abs(values[4:]))) < 9  # beyond, powers of ten are not exact
+    for line in np.array(text[5:])[usual]:
+        digits = line.split(",")[1].lstrip("-").split("e")[0].replace(".", "").strip("0")
+        assert len(digits) <= 7, line

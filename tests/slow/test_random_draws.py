@@ -1,4 +1,4 @@
-"""Random draws of every model of the library, here a few; the thousand are in tests/slow."""
+"""Random draws of every model of the library: a few each time, a thousand when asked for."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from random_draws import Outcome, outcome
 
 from cellkinetics.catalogue import model_names
 
-RECORDED = Path(__file__).parent.parent / "slow" / "random_draws.json"
+RECORDED = Path(__file__).parent / "random_draws.json"
 
 
 def assert_held(found: Outcome) -> None:
@@ -24,6 +24,12 @@ def assert_held(found: Outcome) -> None:
 @pytest.mark.parametrize("name", model_names())
 def test_fifty_draws_are_solved_to_the_tolerance(name: str) -> None:
     assert_held(outcome(name, 48))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", model_names())
+def test_a_thousand_draws_are_solved_to_the_tolerance(name: str) -> None:
+    assert_held(outcome(name, 1000))
 
 
 def test_the_recorded_thousand_cover_the_library() -> None:

@@ -1,6 +1,6 @@
 """Random draws of the parameters of a model: is every one solved, how well, and ever negative?
 
-    python tests/kernel/random_draws.py --draws 1000 > tests/slow/random_draws.json
+    python tests/slow/random_draws.py --draws 1000 > tests/slow/random_draws.json
 
 Every parameter, fixed ones too, moves by an SD of 0.5 on its transformed scale (0.2 of the typical
 value where that scale is the natural one). States are compared as log(y + floor), the floor being
