@@ -10,7 +10,9 @@ explicit method at 1e-12. Peers whose ladder ends before that are shown with wha
 """
 
 import argparse
+import json
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -96,6 +98,8 @@ def compared(name: str, subjects: int, stiff: bool, asked: list[str]) -> list[di
                     "ms_per_subject": 1e3 * harness.median(cpu) / subjects,
                 }
             )
+            # Hours on a busy machine: what is known already must not be lost with the rest.
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     for peer in (*peers.values(), reference):
         peer.close()
     return rows

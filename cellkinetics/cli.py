@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from cellkinetics.errors import CellKineticsError
+from cellkinetics.show import options as opt
+from cellkinetics.show.options import FitName, Json, Out, Overwrite, StudyPath
 from cellkinetics.show.source import Source, reads_study
 
 if TYPE_CHECKING:
@@ -24,16 +26,6 @@ app = typer.Typer(
     help="Bayesian kinetics of engineered cells: CAR-T by qPCR and flow cytometry.",
     epilog="Exit codes: 0 fine, 1 findings, 2 bad input or usage, 3 its own checks failed.",
 )
-
-FitName = Annotated[
-    str, typer.Argument(metavar="FIT", help="folder with fit.toml, or a shipped fit")
-]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="result folder")]
-StudyPath = Annotated[
-    Path | None, typer.Option("--study", metavar="STUDY", help="in place of the study in fit.toml")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace an earlier result")]
-Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
 @app.command()
@@ -69,9 +61,7 @@ def check(
 @app.command()
 def models(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="model, or file.py")] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE.html", help="the card as a page")
-    ] = None,
+    html: opt.Html = None,
     as_json: Json = False,
 ) -> None:
     """List the models, or print the card of one."""
@@ -321,45 +311,17 @@ def endpoints(
 @app.command()
 def simulate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="model, or file.py")],
-    subjects: Annotated[
-        int | None,
-        typer.Option(min=0, help="patients to draw; 0: the typical patient alone; default: 200"),
-    ] = None,
-    values: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="typical value of a parameter, or an input; may be repeated",
-        ),
-    ] = None,
-    example: Annotated[
-        str | None, typer.Option(metavar="NAME", help="a published patient of the model")
-    ] = None,
-    patient_class: Annotated[
-        str | None, typer.Option("--class", metavar="NAME", help="draw from one class of patients")
-    ] = None,
-    covariate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="of every patient; default: the reference"),
-    ] = None,
-    dose: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DOSE[@DAY]", help="cells/kg, such as 1e6 or 3e5@1; may be repeated"),
-    ] = None,
+    subjects: opt.Subjects = None,
+    values: opt.Values = None,
+    example: opt.ExampleName = None,
+    patient_class: opt.ClassName = None,
+    covariate: opt.Covariates = None,
+    dose: opt.Doses = None,
     flat: Annotated[bool, typer.Option("--flat", help="doses are cells, not cells/kg")] = False,
     weight: Annotated[float | None, typer.Option(metavar="KG", help="of every patient")] = None,
-    times: Annotated[
-        str | None, typer.Option(metavar="DAYS", help="0,7,28 or FROM:TO:STEP; both by commas")
-    ] = None,
+    times: opt.Days = None,
     states: Annotated[bool, typer.Option("--states", help="curves of the states too")] = False,
-    read: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OBSERVABLE[=LLOQ]",
-            help="readings with residual error, as samples.csv; may be repeated",
-        ),
-    ] = None,
+    read: opt.Readings = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     form: Annotated[str, typer.Option(help="auto, closed or ode")] = "auto",
     method: Annotated[str, typer.Option(help="auto, explicit or implicit")] = "auto",
@@ -372,24 +334,18 @@ def simulate(
 ) -> None:
     """Simulate virtual patients of a model, with its published spread between subjects."""
     from cellkinetics.show.simulation import print_simulation
-    from cellkinetics.simulation.asked import (
-        parse_doses,
-        parse_pairs,
-        parse_readings,
-        parse_times,
-        parse_values,
-    )
+    from cellkinetics.simulation import asked as texts
     from cellkinetics.simulation.folder import check_folder, default_folder, write_simulation
     from cellkinetics.simulation.run import plan_simulation
 
-    infusions, notes = parse_doses(dose or [], flat=flat, weight=weight)
+    infusions, notes = texts.parse_doses(dose or [], flat=flat, weight=weight)
     asked = plan_simulation(
         model,
-        parse_values(values or []),
-        None if times is None else parse_times(times),
+        texts.parse_values(values or []),
+        None if times is None else texts.parse_times(times),
         infusions or None,
         subjects=subjects,
-        covariates=parse_pairs(covariate or [], "--covariate"),
+        covariates=texts.parse_pairs(covariate or [], "--covariate"),
         weight=weight,
         patient_class=patient_class,
         example=example,
@@ -405,7 +361,7 @@ def simulate(
         asked,
         folder,
         states=states,
-        readings=parse_readings(read or []),
+        readings=texts.parse_readings(read or []),
         overwrite=overwrite,
         figure=plot,
     )

@@ -67,6 +67,7 @@ def print_card(name: str, *, as_json: bool) -> None:
         ("population", model.population),
         ("source", model.source),
         ("meant for", _meant_for(model)),
+        ("dies out", _dies_out(model)),
         ("solved", "implicitly: its equations are stiff" if model.stiff else ""),
         ("identifiable", model.identifiability),
     ):
@@ -143,6 +144,14 @@ def _meant_for(model: Model) -> str:
     if model.doses is not None:
         return f"{days}, total doses of {model.doses[0]:.3g} to {model.doses[1]:.3g} cells"
     return days if model.infuse is not None else f"{days}; dose does nothing in its equations"
+
+
+def _dies_out(model: Model) -> str:
+    if model.stochastic is None:
+        return ""
+    return (
+        f"{model.stochastic.state}, counted one by one below {model.stochastic.threshold:g} cells"
+    )
 
 
 def _values(values: Mapping[str, float]) -> str:

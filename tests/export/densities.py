@@ -33,7 +33,7 @@ def stan_python() -> str:
 class Compared:
     """At random points: theirs less ours, and gradients (point, coordinate) on one scale.
 
-    ``written`` is what the program writes at each point, by name.
+    ``written`` is what the program writes at each point, by name; ``log_lik`` (point, row) is ours.
     """
 
     difference: np.ndarray
@@ -69,8 +69,9 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
     own = [v.name for v in model.value_vars if v.name.endswith(OTHERWISE)]
     log_density = model.compile_logp(jacobian=not own, mode=PYTHON)
     gradient = model.compile_dlogp(jacobian=not own, mode=PYTHON)
+    # A mixture has no density of a reading by itself: readings are a potential, not a variable.
     pointwise = model.compile_fn(
-        model.logp(vars=model.observed_RVs, sum=False),
+        model.logp(vars=model.observed_RVs, sum=False) if model.observed_RVs else [],
         inputs=model.value_vars,
         on_unused_input="ignore",
         mode=PYTHON,
@@ -87,7 +88,7 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
         point = {k: v + 0.2 * rng.normal(size=np.shape(v)) for k, v in start.items()}
         asked.append(natural(point))
         moved.append([natural(p) for name in own for p in _moved(point, name)])
-        ours.append((float(log_density(point)), gradient(point), point, pointwise(point)[0]))
+        ours.append((float(log_density(point)), gradient(point), point, pointwise(point)))
     request = {
         "program": program or stan_program(joint),
         "data": stan_data(joint),
@@ -138,7 +139,7 @@ def compare(joint: Joint, *, points: int = 4, seed: int = 5, program: str = "") 
         written=[
             dict(zip(answer["names"], found["written"], strict=True)) for found in answer["points"]
         ],
-        log_lik=np.array([q[3] for q in ours]),
+        log_lik=np.array([q[3] for q in ours]).reshape(points, -1),
     )
 
 

@@ -51,7 +51,7 @@ def test_every_construct(tmp_path: Path, content: dict, exact: float, slope: flo
 
 
 def test_a_wrong_program_is_seen(tmp_path: Path) -> None:
-    """The same program with one limit taken for a reading."""
+    """The same program with switches of the first nine days taken as passed from the start."""
     stan_python()
     joint = joined(tmp_path, ODE)
     right = stan_program(joint)

@@ -1,5 +1,7 @@
 """What a model may ask of either integrator: several switches, infusions on them, steady starts."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from kernel_models import model, names, parameter, to_phi
@@ -63,7 +65,7 @@ def exact(doses: tuple[tuple[float, float], ...], t_first: float, t_second: floa
     def grown(start: float, end: float) -> float:
         total, done = 0.0, {name for t, name in tau if t <= start}
         points = [start, *(t for t, _ in tau if start < t < end), end]
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             done |= {name for t, name in tau if t <= a}
             rate = {
                 (): 0.9, ("first",): 0.3, ("second",): -0.5, ("first", "second"): -0.2

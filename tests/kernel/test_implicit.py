@@ -84,7 +84,7 @@ def test_the_pair_has_orders_five_and_four_and_is_l_stable() -> None:
         return out
 
     def off(b: Floats, nodes: int) -> float:
-        return max(abs(float(b @ weight(t)) - 1 / density(t)) for t in trees(nodes))
+        return max(abs(float(b @ weight(t)) - 1.0 / density(t)) for t in trees(nodes))
 
     for weights, order in ((a[-1], 5), (a[-2], 4)):
         for nodes in range(1, order + 1):

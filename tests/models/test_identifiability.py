@@ -122,7 +122,14 @@ def test_mistakes_are_named(readings: Any, more: dict[str, Any], message: str) -
         identifiability(STEIN, readings, **more)
 
 
-LIMITS = {"car_t_per_ul": 0.2, "il6": 2.0, "il10": 2.0, "ifng": 2.0, "cll_cells": 5e-3}
+LIMITS = {
+    "transgene": 50.0,
+    "car_t_per_ul": 0.2,
+    "il6": 2.0,
+    "il10": 2.0,
+    "ifng": 2.0,
+    "cll_cells": 5e-3,
+}
 CYTOKINES = ("car_t_per_ul", "il6", "il10", "ifng")
 CARDS: dict[str, list[tuple[Any, dict[str, Any], str]]] = {
     "stein2019": [(["transgene"], {"lloq": {"transgene": 50.0}}, "{words}")],
@@ -136,6 +143,18 @@ CARDS: dict[str, list[tuple[Any, dict[str, Any], str]]] = {
         (CYTOKINES, {}, "{told} of {all} directions"),
         ((*CYTOKINES, "cll_cells"), {}, "{words}"),
     ],
+    "singh2021": [
+        (["transgene"], {}, "{words}; {told} of {all} directions"),
+        ({"transgene": 0.5, "mprotein": 0.1, "sbcma": 0.2}, {}, "{words}"),
+    ],
+    "kirouac2023": [
+        (["car_t_per_ul"], {}, "{told} of {all} directions"),
+        (
+            ["car_t_per_ul", "tumour_cells"],
+            {"estimated": ["um", "ue", "kex", "de2", "k_kill", "f_loss"]},
+            "{words}",
+        ),
+    ],
 }
 
 
@@ -143,7 +162,7 @@ CARDS: dict[str, list[tuple[Any, dict[str, Any], str]]] = {
 def test_the_card_says_what_is_computed(name: str) -> None:
     model = load_model(name)
     for readings, more, wanted in CARDS[name]:
-        lloq = more.get("lloq") or {q: LIMITS[q] for q in readings}
+        lloq = more.get("lloq") or {q: LIMITS[q] for q in readings if q in LIMITS}
         found = identifiability(model, readings, **{**more, "lloq": lloq})
         text = wanted.format(words=in_words(found), told=found.told, all=len(found.table))
         assert text in model.identifiability

@@ -17,7 +17,7 @@ import numpy as np
 from cellkinetics.catalogue import load_model, model_names
 from cellkinetics.declare import Model
 from cellkinetics.kernel.compiled import Kernel, build_kernel
-from cellkinetics.kernel.layout import Floats, regular_dosing, regular_rows
+from cellkinetics.kernel.layout import Floats, Ints, regular_dosing, regular_rows
 
 SD = 0.5
 DAYS = np.array([0.5, 1, 2, 4, 6, 8, 10, 12, 14, 17, 21, 28, 42, 60, 90, 120, 180, 250, 365.0])
@@ -55,9 +55,9 @@ def drawn(model: Model, count: int) -> Floats:
     return phi
 
 
-def above_floor(model: Model, kernel: Kernel, phi: Floats, rtol: float, max_steps: int) -> tuple[
-    Floats, Floats, Floats, Floats, Floats
-]:  # fmt: skip
+def above_floor(
+    model: Model, kernel: Kernel, phi: Floats, rtol: float, max_steps: int
+) -> tuple[Floats, Floats, Floats, Ints, Ints]:
     """log(y + floor), its elasticities, y (draw, day, state), status and steps (draw,)."""
     count, first = len(phi), len(model.observables)
     asked = list(range(first, first + len(model.states)))
