@@ -59,6 +59,7 @@ def fitting(
 ) -> tuple[float, tuple[float, float]]:
     """The loosest tolerance that reaches the target, or the last one tried; and its errors."""
     errors = (np.inf, np.inf)
+    answer(peer, variant, float(LADDER[0]), gradient)  # compiles
     for tolerance in LADDER:
         started = time.perf_counter()
         errors = worst(answer(peer, variant, float(tolerance), gradient), wanted, gradient)
@@ -79,7 +80,7 @@ def compared(name: str, subjects: int, stiff: bool, asked: list[str]) -> list[di
     rows = []
     for gradient in (False, True):
         wanted = answer(reference, "explicit", 1e-12, gradient)
-        for label, peer in peers.items():
+        for label, peer in list(peers.items()):
             variant = PEERS[label][1][int(stiff) if len(PEERS[label][1]) > 1 else 0]
             tolerance, (value, elasticity) = fitting(peer, variant, gradient, wanted)
             ask = {"variant": variant, "tolerance": tolerance, "gradient": gradient}

@@ -353,7 +353,7 @@ def _cells(name: str, meaning: str) -> State:
 
 def _passing(name: str, meaning: str) -> State:
     """Gone within a day: its logarithm would fall for ever."""
-    return State(name=name, unit="cells", meaning=meaning, positive=False)
+    return State(name=name, unit="cells", meaning=meaning, positive=False, smallest=1.0)
 
 
 def _example(name: str, meaning: str, values: dict[str, float]) -> Example:

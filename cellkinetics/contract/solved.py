@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cellkinetics.contract.cases import Case, random_times, rows_at, solve, switch_times
+from cellkinetics.contract.cases import Case, predict, random_times, rows_at, solve, switch_times
 from cellkinetics.contract.finding import Place
 from cellkinetics.errors import ModelError
 from cellkinetics.kernel.compiled import STATUS, Form
@@ -63,7 +63,7 @@ def check_gradients(place: Place, case: Case) -> list[Finding]:
 
         def central(j: int, h: float, form: Form = form, rows=rows) -> Floats:  # type: ignore[no-untyped-def]
             move = h * (np.arange(case.phi.shape[1]) == j)
-            high, low = (solve(case, form, rows, phi=case.phi + s * move).pred for s in (1, -1))
+            high, low = (predict(case, form, rows, case.phi + s * move) for s in (1, -1))
             return (high - low) / (2 * h)
 
         for j, q in enumerate(case.model.parameters):

@@ -6,23 +6,28 @@ from xml.etree.ElementTree import Element, SubElement
 from cellkinetics.exporting.mathml import DIMENSIONLESS
 from cellkinetics.units import Unit, canonical, parse_unit
 
-# kind, power of ten, factor. Cells and copies are both items: SBML counts things in no other way.
-_KINDS: dict[str, tuple[str, int, float]] = {
-    "cells": ("item", 0, 1.0),
-    "copies": ("item", 0, 1.0),
-    "minute": ("second", 0, 60.0),
-    "hour": ("second", 0, 3600.0),
-    "day": ("second", 0, 86400.0),
-    "week": ("second", 0, 604800.0),
-    "kg": ("kilogram", 0, 1.0),
-    "m": ("metre", 0, 1.0),
-    "mm": ("metre", -3, 1.0),
-    "%": (DIMENSIONLESS, -2, 1.0),
+type _Part = tuple[str, int, int, float]
+"""Kind, exponent, power of ten, factor."""
+
+# Cells and copies are both items: SBML counts things in no other way.
+_KINDS: dict[str, tuple[_Part, ...]] = {
+    "cells": (("item", 1, 0, 1.0),),
+    "copies": (("item", 1, 0, 1.0),),
+    "s": (("second", 1, 0, 1.0),),
+    "minute": (("second", 1, 0, 60.0),),
+    "hour": (("second", 1, 0, 3600.0),),
+    "day": (("second", 1, 0, 86400.0),),
+    "week": (("second", 1, 0, 604800.0),),
+    "kg": (("kilogram", 1, 0, 1.0),),
+    "m": (("metre", 1, 0, 1.0),),
+    "mm": (("metre", 1, -3, 1.0),),
+    "%": ((DIMENSIONLESS, 1, -2, 1.0),),
 }
-_PREFIXES = {"": 0, "d": -1, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
-_KINDS |= {f"{prefix}L": ("litre", power, 1.0) for prefix, power in _PREFIXES.items()}
-_KINDS |= {f"{prefix}g": ("gram", power, 1.0) for prefix, power in _PREFIXES.items()}
-_KINDS |= {f"{prefix}mol": ("mole", power, 1.0) for prefix, power in _PREFIXES.items()}
+for _prefix, _power in {"": 0, "d": -1, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}.items():
+    _KINDS[f"{_prefix}L"] = (("litre", 1, _power, 1.0),)
+    _KINDS[f"{_prefix}g"] = (("gram", 1, _power, 1.0),)
+    _KINDS[f"{_prefix}mol"] = (("mole", 1, _power, 1.0),)
+    _KINDS[f"{_prefix}M"] = (("mole", 1, _power, 1.0), ("litre", -1, 0, 1.0))
 
 
 def unit_id(unit: str) -> str | None:
@@ -67,8 +72,8 @@ def _parts(unit: Unit) -> Element:
     if unit.factor != 1:
         _add(parts, DIMENSIONLESS, 1, 0, unit.factor)
     for name, power in unit.powers:
-        kind, scale, factor = _KINDS[name]
-        _add(parts, kind, power, scale, factor)
+        for kind, exponent, scale, factor in _KINDS[name]:
+            _add(parts, kind, power * exponent, scale, factor)
     return parts
 
 

@@ -194,7 +194,7 @@ def test_code_of_other_equations_is_found() -> None:
 
     assert codes(case_of(model)) == set()
     wrong = replace(case_of(model), kernels=case_of(replace(model, rhs=faster)).kernels)
-    assert codes(wrong) == {"code-differs", "closed-form-differs"}
+    assert codes(wrong) >= {"code-differs", "closed-form-differs"}
 
 
 class Leaning:

@@ -73,12 +73,9 @@ def simulate_both(text: str, model: Model, patient: Patient) -> Curves:
     assert int(ours["status"].values[0]) == 0
     curves = np.array([ours[name].values[0] for name in names])
     natural = {q.name: 1e-4 * q.smallest for q in model.states if not q.positive}
-    largest = np.max(np.abs(curves), axis=1)
-    smallest = max(natural.values(), default=0.0)
-    floor = np.array(
-        [
-            max(1e-9 * top, 0.0 if q.positive else natural.get(q.name, smallest), 1e-300)
-            for q, top in zip(quantities, largest, strict=True)
-        ]
-    )
-    return Curves(names, times, theirs, curves, floor)
+    floor = []
+    for q, top in zip(quantities, np.max(np.abs(curves), axis=1), strict=True):
+        # An observable that may be negative is a difference, and may cancel.
+        difference = isinstance(q, Observable) and not q.positive
+        floor.append(max((1e-3 if difference else 1e-9) * top, natural.get(q.name, 0.0), 1e-300))
+    return Curves(names, times, theirs, curves, np.array(floor))

@@ -245,6 +245,7 @@ def evaluate(node: ET.Element, values: dict[str, float]) -> float:
         ("1/day", "unit_1_per_day"),
         ("10^9/L", "unit_1e9_per_L"),
         ("%", "percent"),
+        ("1/M/s", "unit_1_per_M_per_s"),
         ("1", "dimensionless"),
         ("IU/L", None),
     ],
