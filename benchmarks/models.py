@@ -82,10 +82,15 @@ def compared(name: str, subjects: int, stiff: bool, asked: list[str]) -> list[di
         wanted = answer(reference, "explicit", 1e-12, gradient)
         for label, peer in list(peers.items()):
             variant = PEERS[label][1][int(stiff) if len(PEERS[label][1]) > 1 else 0]
-            tolerance, (value, elasticity) = fitting(peer, variant, gradient, wanted)
-            ask = {"variant": variant, "tolerance": tolerance, "gradient": gradient}
-            once = peer.call("run", repeats=1, **ask)["cpu"][0]
-            cpu = peer.call("run", repeats=max(1, min(20, int(3 / once))), **ask)["cpu"]
+            try:
+                tolerance, (value, elasticity) = fitting(peer, variant, gradient, wanted)
+                ask = {"variant": variant, "tolerance": tolerance, "gradient": gradient}
+                once = peer.call("run", repeats=1, **ask)["cpu"][0]
+                cpu = peer.call("run", repeats=max(1, min(20, int(3 / once))), **ask)["cpu"]
+            except harness.PeerError as error:
+                print(error, file=sys.stderr, flush=True)
+                del peers[label]
+                continue
             rows.append(
                 {
                     "model": name,

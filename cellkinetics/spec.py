@@ -282,8 +282,15 @@ def model_of(spec: FitSpec, folder: Path) -> Model:
     ------
     ModelError                      no such model, or the file declares none
     """
+    return load_model(model_file(spec, folder) or spec.model)
+
+
+def model_file(spec: FitSpec, folder: Path) -> Path | None:
+    """The file that declares a fit's model, beside its fit.toml or elsewhere; none if it ships."""
+    if not spec.model.endswith(".py"):
+        return None
     beside = folder / spec.model
-    return load_model(beside if spec.model.endswith(".py") and beside.is_file() else spec.model)
+    return beside if beside.is_file() else Path(spec.model)
 
 
 def parse_spec(content: dict[str, Any], *, where: str = FILE) -> FitSpec:

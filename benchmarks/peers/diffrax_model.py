@@ -5,9 +5,13 @@ SymPy with common subexpressions taken out; ``lax.map`` is what made diffrax fas
 ``diffrax_best.py``.
 """
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+
+# A step whose Newton iteration leaves the domain is to be rejected, not to end the program.
+os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 import diffrax as dfx
 import jax

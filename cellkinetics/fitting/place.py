@@ -13,7 +13,15 @@ from cellkinetics.fitting.store import locked
 
 OURS = frozenset(
     {
-        *("identity.json", "summary.json", "fit.toml", "posterior.zarr", "checkpoint", "figures"),
+        *(
+            "identity.json",
+            "summary.json",
+            "fit.toml",
+            "model.py",
+            "posterior.zarr",
+            "checkpoint",
+            "figures",
+        ),
         *("parameters.csv", "individuals.csv", "shrinkage.csv", "left_out.csv"),
     }
 )

@@ -4,11 +4,14 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cellkinetics.files import write_text
 from cellkinetics.joint import Joint
+from cellkinetics.spec import model_file
 from cellkinetics.study.tables import TABLES
 
 PACKAGES = ("cellkinetics", "numpy", "scipy", "numba", "pytensor", "pymc", "nutpie", "arviz")
@@ -85,3 +88,11 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def keep_asked(folder: Path, joint: Joint, where: Path) -> None:
+    """Copy what was asked into a result: fit.toml, and the model file where it is the user's."""
+    write_text(folder / "fit.toml", (where / "fit.toml").read_text(encoding="utf-8"))
+    file = model_file(joint.spec, where)
+    if file is not None:
+        write_text(folder / "model.py", file.read_text(encoding="utf-8"))

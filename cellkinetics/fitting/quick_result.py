@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from cellkinetics.errors import FitError, QuickRefused
-from cellkinetics.files import put_in_place, write_json, write_text
+from cellkinetics.files import put_in_place, write_json
 from cellkinetics.fitting.compile import compile_model
 from cellkinetics.fitting.draws import take_draws
 from cellkinetics.fitting.figures import curve_figures
@@ -22,7 +22,7 @@ from cellkinetics.fitting.place import (
     read_identity,
     refuse_foreign,
 )
-from cellkinetics.fitting.provenance import identity
+from cellkinetics.fitting.provenance import identity, keep_asked
 from cellkinetics.fitting.quick import Approximation, approximate
 from cellkinetics.fitting.quick_levels import make_levels
 from cellkinetics.fitting.quick_subjects import warm_up
@@ -112,7 +112,7 @@ def _fit_quickly(
     write_json(folder / "identity.json", own)
     save_tree(tree, folder / "posterior.zarr")
     write_tables(folder, joint, parameters, individuals, shrinkage)
-    write_text(folder / "fit.toml", (where / "fit.toml").read_text(encoding="utf-8"))
+    keep_asked(folder, joint, where)
     timings["files"] = time.perf_counter() - clock - timings["results"]
     clock = time.perf_counter()
     title = f"{MARK}: {joint.study.name}, {joint.model.name}"

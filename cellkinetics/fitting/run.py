@@ -16,7 +16,6 @@ from cellkinetics.files import (
     check_folder,
     write_csv,
     write_json,
-    write_text,
     write_whole,
 )
 from cellkinetics.fitting.diagnostics import diagnose
@@ -24,7 +23,7 @@ from cellkinetics.fitting.figures import draw_figures, prior_curves
 from cellkinetics.fitting.folder import FitResult, load_fit
 from cellkinetics.fitting.place import held, open_folder
 from cellkinetics.fitting.prior import prior_draws
-from cellkinetics.fitting.provenance import identity
+from cellkinetics.fitting.provenance import identity, keep_asked
 from cellkinetics.fitting.quick_result import fit_quickly
 from cellkinetics.fitting.result import assemble, save_tree
 from cellkinetics.fitting.sampling import compile_model, sample
@@ -183,7 +182,7 @@ def _sample_into(
     parameters = parameter_table(joint, posterior)
     individuals, shrinkage = individual_table(joint, posterior)
     write_tables(target, joint, parameters, individuals, shrinkage)
-    write_text(target / "fit.toml", (where / "fit.toml").read_text(encoding="utf-8"))
+    keep_asked(target, joint, where)
     draw_figures(joint, tree, target / "figures")
     timings["results"] = time.perf_counter() - clock
     timings["total"] = time.perf_counter() - started
