@@ -3,6 +3,9 @@
 No published model answers what a trial of such cells asks: how far do they grow, what do they
 leave of the blasts, and what of the normal myeloid cells that carry the same antigens? Blasts and
 normal cells are shares of a full marrow, CAR-T cells are counted in blood.
+
+It is not stiff: 470 explicit steps to day 365, bounded by the turnover of IL-10, where the implicit
+method takes 177 and is slower (0.17 against 0.12 ms a patient, no gradients).
 """
 
 from cellkinetics.algebra import after, where
@@ -434,11 +437,13 @@ MODEL = Model(
     tau_reason="the RSEs are assumptions that already hold the spread between products: they were"
     " chosen together so that the rates of virtual trials stay within what the clinic allows"
     " (benchmarks/aml_prior.py); sums of independent wider priors would allow every rate",
-    identifiability="From qPCR and flow alone only what shapes the CAR-T curve is seen: the early"
-    " slope (rho, k_a, f_survive together), the end of expansion (k_fade, kill, k_e together),"
-    " alpha and k_x together, k and beta. Blasts and MRD add g, the clones' sum and b_0; which"
-    " clone comes back is seen only with antigens measured. Neutrophils add k_n and f_normal;"
-    " cytokines their own baselines and potencies. f_survive and v_blood enter as a ratio.",
+    identifiability="Fisher information of the typical patient, 12 visits to day 365, errors of 0.5"
+    " on the log scale, the 15 parameters of fits/aml5dual-aml-dual-antigen. CAR-T cells alone tell"
+    " beta (relative error 17 %) and nothing else. With marrow blasts also rho (22 %), kill (28 %)"
+    " and alpha (43 %). With the cytokines rho (12 %), kill (20 %), alpha (19 %), f_survive (41 %),"
+    " b_0 (44 %), baselines (22 %) and potencies (33 to 41 %); k and g poorly; the CLL1- clone"
+    " (cd33_only) not at all, for the typical relapse is that of double-positive blasts: only"
+    " antigens on the relapsed blasts would tell. f_survive and v_blood enter as a ratio.",
     deviations=(
         "No extinction: a clone of less than one cell (some 1e-12 of a full marrow) grows back"
         " here and not in a patient, so late relapses of killed clones are overstated; there is no"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cellkinetics.algebra import rescale
 from cellkinetics.declare import (
     Equations,
     Example,
@@ -33,7 +34,7 @@ TRACE, NOTHING = 1e-6, 1e-150
 
 def initial(p: Named) -> Equations:
     """Tumour and its antigen; no T cell and no dose."""
-    none = 0 * p.b_0
+    none = rescale(0 * p.b_0, 1e-9, "10^9 cells")
     nothing = NOTHING * p.b_0
     return {
         "memory": nothing,
@@ -54,7 +55,7 @@ def infuse(cells: Expression, p: Named) -> Equations:
     """
     spread = TRACE * cells / (1 + p.f_loss) / (p.f_tm + p.f_te1 + p.f_te2 + p.f_tx)
     return {
-        "dose_waiting": (1 - TRACE) * cells,
+        "dose_waiting": rescale((1 - TRACE) * cells, 1e-9, "10^9 cells"),
         "memory": p.f_tm * spread,
         "effector_1": p.f_te1 * spread,
         "effector_2": p.f_te2 * spread,
@@ -77,7 +78,8 @@ def rhs(t: Expression, y: Named, p: Named) -> Equations:
     exhausting = p.kex * hill(antigen(p.kx)) * y.effector_2
     returning = p.rm / (1 + antigen(p.kr)) * y.effector_2
     killing = p.k_kill * hill((y.effector_2 / p.tk50) ** p.kt)
-    surviving = p.k_dose * y.dose_surviving
+    leaving = p.k_dose * y.dose_surviving
+    surviving = rescale(leaving, 1e9, "cells/day")
     return {
         "memory": (p.um * (2 * renewal - 1) - p.dm) * y.memory + returning + p.f_tm * surviving,
         "effector_1": 2 * p.um * (1 - renewal) * y.memory
@@ -94,7 +96,7 @@ def rhs(t: Expression, y: Named, p: Named) -> Equations:
         "antigen": p.kb1 * y.tumour - p.kb2 * y.antigen,
         "dose_waiting": -(p.f_loss + 1) * p.k_dose * y.dose_waiting,
         "dose_surviving": p.k_dose * y.dose_waiting
-        - (p.f_tm + p.f_te1 + p.f_te2 + p.f_tx) * surviving,
+        - (p.f_tm + p.f_te1 + p.f_te2 + p.f_tx) * leaving,
     }
 
 
@@ -353,7 +355,7 @@ def _cells(name: str, meaning: str) -> State:
 
 def _passing(name: str, meaning: str) -> State:
     """Gone within a day: its logarithm would fall for ever."""
-    return State(name=name, unit="cells", meaning=meaning, positive=False, smallest=1.0)
+    return State(name=name, unit="10^9 cells", meaning=meaning, positive=False, smallest=1e-9)
 
 
 def _example(name: str, meaning: str, values: dict[str, float]) -> Example:

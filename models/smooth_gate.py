@@ -70,8 +70,9 @@ def observe(y: Named, p: Named) -> Equations:
 MODEL = Model(
     name="smooth_gate",
     title="Stein's course with a smooth peak and saturable expansion",
-    purpose="CAR-T expansion, contraction and persistence by qPCR where the time of the peak is"
-    " estimated and samples lie close to it",
+    purpose="CAR-T expansion, contraction and persistence by qPCR where the peak is round: many"
+    " samples around it, or growth that slows before it; with the few samples of a usual visit plan"
+    " stein2019 says the same and is cheaper",
     population="typical values of children and young adults with B-ALL (Stein 2019); width of the"
     " gate and saturation are assumptions",
     source="this project, after Stein AM et al. CPT Pharmacometrics Syst Pharmacol 2019;8:285-295,"
@@ -210,7 +211,12 @@ MODEL = Model(
         ),
     ),
     residuals=(Residual(observable="transgene", sd=0.56, rse=0.033, source=TABLE1),),
-    identifiability="width and saturation both round off the peak: with samples days apart only"
+    identifiability="Measured against stein2019 on the simulated study aml5"
+    " (benchmarks/smooth_gate.py, 2 seeds of 4 chains of 1000 draws): 114 gradients for each"
+    " effective draw against 138, 0 and 2 divergences against 0 and 1, log predictive density of"
+    " unseen patients -392.5 against -391.2 (Monte-Carlo error 0.6 each); 53 effective draws for a"
+    " CPU second against 178 with Stein's closed form and 95 with Stein integrated. The smooth peak"
+    " mends the geometry a little and costs more than that saves. width and saturation both round off the peak: with samples days apart only"
     " their joint effect is seen, and both stay close to their priors. Dose is not in the"
     " equations.",
     deviations=(

@@ -54,6 +54,7 @@ HEAVY = {
     "matplotlib": ("plot",),
 }
 LONGEST = 400  # lines that are not blank
+LONGEST_MODEL = 450  # a model file is one declaration, most of it a table of values
 
 
 def modules(*folders: Path) -> list[Path]:
@@ -142,7 +143,7 @@ def test_no_module_grows_past_its_bound() -> None:
     long = {}
     for path in modules(PACKAGE, ROOT / "models"):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        if len(lines) > LONGEST:
+        if len(lines) > (LONGEST_MODEL if path.parent.name == "models" else LONGEST):
             long[path.relative_to(ROOT).as_posix()] = len(lines)
     assert long == {}, "make it a folder of the same name"
 

@@ -35,8 +35,12 @@ def main() -> None:
     values[f"log {name} of {subject}"] = np.log(own)
     residual = posterior["error"].sel(error_parameter="cd19_pos.sd").to_numpy()
     values["log SD, leukaemia"] = np.log(residual)
-    figure = pairs(values, title="liu2022-antigen: typical values, and one patient's; four chains")
-    print(save(figure, HERE / "pairs.png", dpi=80))
+    figure = pairs(
+        values,
+        title="liu2022-antigen, posterior: typical values, and a patient; four chains",
+        most=300,
+    )
+    print(save(figure, HERE / "pairs.png", dpi=70))
 
 
 if __name__ == "__main__":
