@@ -26,7 +26,7 @@ from cellkinetics.kernel.compiled import build_kernel
 from cellkinetics.kernel.layout import regular_dosing, regular_rows
 
 VALUE_TARGET, ELASTICITY_TARGET = 1e-4, 1e-3
-LADDER = 10.0 ** -np.arange(3.0, 11.01, 1.0)
+LADDER = 10.0 ** -np.arange(3.0, 11.01, 0.5)
 PEERS = {
     "cellkinetics": ("ours_model", ("auto",)),
     "diffrax": ("diffrax_model", ("Tsit5", "Kvaerno5")),

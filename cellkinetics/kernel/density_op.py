@@ -18,12 +18,12 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.tensor.variable import TensorVariable
 
-from cellkinetics.density import codes, log_densities, rows
+from cellkinetics.density import codes, compiled, log_densities, rows
 from cellkinetics.kernel.dispatch import compiles
 from cellkinetics.kernel.layout import Floats
 
 # PyTensor looks its compiled code up by this key alone: it must change with the code.
-_SOURCES = (codes.__file__, rows.__file__, __file__)
+_SOURCES = (codes.__file__, compiled.__file__, rows.__file__, __file__)
 CACHE_KEY = sha256(b"".join(Path(file).read_bytes() for file in _SOURCES)).hexdigest()
 
 type Node = Apply[Any]

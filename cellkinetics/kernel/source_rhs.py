@@ -48,6 +48,16 @@ def scaled_rhs(scaled: Scaled, memory: Memory) -> Body:
     return Body(over_lanes(lines))
 
 
+def scaled_parts(scaled: Scaled, memory: Memory) -> Body:
+    """``h`` times dz/dt and df/dphi to ``dw``, and the entries of J to ``entry``, of every lane."""
+    s = slopes(scaled)
+    wanted = [(at("dw", i, lanes=True), g) for i, g in enumerate(s.rate)]
+    lines = _evaluated(scaled, memory, s, wanted + _derivatives(s), weighted=True)
+    lines += _entry_lines(s)
+    lines += [f"{at('dw', sensitivity(scaled, i, j), lanes=True)} = p{i}_{j}" for i, j in s.by_phi]
+    return Body(over_lanes(lines))
+
+
 def without_sensitivities(scaled: Scaled) -> Scaled:
     """The same model, differentiated by no parameter."""
     return replace(scaled, wrt=(), chosen=())
@@ -64,13 +74,19 @@ def scaled_derivatives(scaled: Scaled, memory: Memory) -> Body:
     s = slopes(scaled)
     m = len(scaled.wrt)
     lines = _evaluated(scaled, memory, s, _derivatives(s), weighted=True)
+    lines += _entry_lines(s)
+    lines += [f"{at('direct', i * m + j, lanes=True)} = p{i}_{j}" for i, j in s.by_phi]
+    return Body(over_lanes(lines))
+
+
+def _entry_lines(s: Slopes) -> list[str]:
+    lines = []
     for place, (i, k) in enumerate(entries(s)):
         terms = [(f"s{i}_{q}", f"a{q}_{k}") for o, q in s.by_sum if o == i]
         terms = [(a, b) for a, b in terms if (int(b[1:].split("_")[0]), k) in s.sum_by_state]
         value = fused(terms, f"j{i}_{k}" if (i, k) in s.by_state else "")
         lines.append(f"{at('entry', place, lanes=True)} = {value}")
-    lines += [f"{at('direct', i * m + j, lanes=True)} = p{i}_{j}" for i, j in s.by_phi]
-    return Body(over_lanes(lines))
+    return lines
 
 
 def _derivatives(s: Slopes) -> Targets:

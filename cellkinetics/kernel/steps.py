@@ -17,12 +17,13 @@ from cellkinetics.kernel.source_rhs import (
     fused,
     over_lanes,
     scaled_derivatives,
+    scaled_parts,
     scaled_rhs,
     without_sensitivities,
 )
 from cellkinetics.kernel.tableau import VERNER7, Tableau
 from cellkinetics.kernel.template_implicit import (
-    BEGIN_STEP,
+    BEGIN_IMPLICIT,
     END_STEP,
     IMPLICIT_ARRAYS,
     IMPLICIT_CONSTANTS,
@@ -32,7 +33,13 @@ from cellkinetics.kernel.template_implicit import (
     STAGE_SENSITIVITIES,
 )
 from cellkinetics.kernel.template_lanes import LANE_ARITHMETIC
-from cellkinetics.kernel.template_ode import EXPLICIT_RHS, LANE_FUNCTIONS, ODE_SOLVER
+from cellkinetics.kernel.template_ode import (
+    BEGIN_STEP,
+    EXPLICIT_RHS,
+    LANE_FUNCTIONS,
+    LOOPED_RHS,
+    ODE_SOLVER,
+)
 from cellkinetics.symbolic import TIME
 
 Parts = tuple[list[str], list[str], list[str]]
@@ -40,6 +47,9 @@ Parts = tuple[list[str], list[str], list[str]]
 
 # How much the error of the step before counts for the next one (Gustafsson's PI control).
 SMOOTHING = 0.02
+# States and sensitivities up to which J S is written out, line by line: faster to run, but what
+# the compiler takes grows faster than their number.
+WRITTEN_OUT = 180
 
 
 def filled(text: str, **values: str) -> str:
@@ -82,6 +92,43 @@ def _stage_time(c: float) -> str:
     return f"for l in range(LANES):\n    at[l] = t[l] + {c!r} * h[l]"
 
 
+def _column(array: str, state: int | str) -> str:
+    """Sensitivity of a state by parameter j, of lane l."""
+    return f"{array}[LANES * (N_STATES + {state} * N_PARAMETERS + j) + l]"
+
+
+def _over_columns(lines: list[str]) -> Body:
+    """A loop over parameters around one over lanes."""
+    return Body(["for j in range(N_PARAMETERS):", *("    " + x for x in over_lanes(lines))])
+
+
+def _products(
+    n: int, places: dict[tuple[int, int], int], s: str, into: str, direct: str
+) -> list[str]:
+    """J S + df/dphi of parameter j; ``direct`` is the result's own place, or (state, parameter)."""
+    # All loads before all stores: else the compiler must fear that one changes another.
+    first = [f"s{k} = {_column(s, k)}" for k in range(n)]
+    last = []
+    for i in range(n):
+        start = f"{direct}[LANES * ({i} * N_PARAMETERS + j) + l]"
+        own_row = [(k, q) for (row, k), q in places.items() if row == i]
+        terms = [(at("entry", q, lanes=True), f"s{k}") for k, q in own_row]
+        first.append(f"d{i} = {fused(terms, _column(into, i) if direct == into else start)}")
+        last.append(f"{_column(into, i)} = d{i}")
+    return first + last
+
+
+def _looped_rhs(scaled: Scaled, memory: Memory) -> list[str]:
+    """The right-hand side with a loop over parameters in place of a line for each."""
+    places = {entry: q for q, entry in enumerate(entries(slopes(scaled)))}
+    products = _products(len(scaled.log_state), places, "w", "dw", "dw")
+    return [
+        function("parts(t, w, k, h, entry, dw, lanes)", scaled_parts(scaled, memory)),
+        function("along(entry, w, dw, lanes)", _over_columns(products)),
+        filled(LOOPED_RHS, ENTRIES=str(len(places))),
+    ]
+
+
 def explicit_parts(scaled: Scaled, memory: Memory, tableau: Tableau = VERNER7) -> Parts:
     """An explicit method's part of a kernel module."""
     timed = _is_timed(scaled)
@@ -114,8 +161,7 @@ def explicit_parts(scaled: Scaled, memory: Memory, tableau: Tableau = VERNER7) -
         "STEP": "\n".join(stages),
         "NEW": _combination(tableau.b, "w[i]"),
         "ERROR": _combination(difference),
-        "LOOSER": "10.0",
-        "TIMES": "ten",
+        "LOOSER": "3.0",
         "RHS": EXPLICIT_RHS,
         "FRESH": "",
         "BEFORE_SWITCH": "",
@@ -123,13 +169,16 @@ def explicit_parts(scaled: Scaled, memory: Memory, tableau: Tableau = VERNER7) -
         "SMALLEST": "1e-14 * max(1.0, t[l])",
     }
     count = len(scaled.log_state) * (1 + len(scaled.wrt))
-    begin = [
-        f"{at('k0', i, lanes=True)} = h[l] * {at('slope', i, lanes=True)}" for i in range(count)
-    ]
-    equations = [
-        function("scaled_rhs(t, w, k, h, dw, lanes)", scaled_rhs(scaled, memory)),
-        function("begin_step(h, slope, k0, lanes)", Body(over_lanes(begin))),
-    ]
+    if count > WRITTEN_OUT:
+        equations = [*_looped_rhs(scaled, memory), BEGIN_STEP]
+    else:
+        begin = [
+            f"{at('k0', i, lanes=True)} = h[l] * {at('slope', i, lanes=True)}" for i in range(count)
+        ]
+        equations = [
+            function("scaled_rhs(t, w, k, h, dw, lanes)", scaled_rhs(scaled, memory)),
+            function("begin_step(h, slope, k0, lanes)", Body(over_lanes(begin))),
+        ]
     before = [LANE_ARITHMETIC, filled(LANE_FUNCTIONS, **values)]
     return before, equations, [filled(ODE_SOLVER, **values)]
 
@@ -140,7 +189,7 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
     n, m = len(scaled.log_state), len(scaled.wrt)
     stages = len(method.a)
     jacobian = eliminate(n, entries(slopes(scaled)))
-    step = [BEGIN_STEP]
+    step = [BEGIN_IMPLICIT]
     for i in range(1, stages):
         stage = filled(
             STAGE,
@@ -174,8 +223,7 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
         "STEP": "\n".join(part.strip("\n") for part in step),
         "NEW": f"slopes[{stages} * SIZE + i]",
         "ERROR": f"slopes[{stages} * SIZE + i] - slopes[{stages + 1} * SIZE + i]",
-        "LOOSER": "1.0",
-        "TIMES": "some",
+        "LOOSER": "0.3",
         "RHS": IMPLICIT_RHS,
         "FRESH": "ease[l] = 1.0",
         "BEFORE_SWITCH": "rhs(t, w, k, u, lanes)",
@@ -188,21 +236,7 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
         "N_FACTORS": len(jacobian.factors),
         "GAMMA": method.gamma,
     }
-    columns = "x[LANES * (N_STATES + {i} * N_PARAMETERS + j) + l]"
-    solve_columns = over_lanes(list(substitution_lines(jacobian, columns)))
-    products = [
-        f"ds[LANES * (N_STATES + {i} * N_PARAMETERS + j) + l] = "
-        + fused(
-            [
-                (at("entry", q, lanes=True), f"s[LANES * (N_STATES + {k} * N_PARAMETERS + j) + l]")
-                for (row, k), q in jacobian.given.items()
-                if row == i
-            ],
-            f"direct[LANES * ({i} * N_PARAMETERS + j) + l]",
-        )
-        for i in range(n)
-    ]
-    every_column = "for j in range(N_PARAMETERS):"
+    columns = list(substitution_lines(jacobian, _column("x", "{i}")))
     one = list(substitution_lines(jacobian, "x[LANES * {i} + l]"))
     equations = [
         function("rates(t, w, k, h, dw, lanes)", scaled_rhs(without_sensitivities(scaled), memory)),
@@ -211,14 +245,12 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
         ),
         function("factor(entry, lu, kept, lanes)", Body(over_lanes(factor_lines(jacobian)))),
         function("substitute(lu, x, lanes)", Body(over_lanes(one))),
-        function(
-            "substitute_columns(lu, x, lanes)",
-            Body([every_column, *("    " + line for line in solve_columns)]),
-        ),
+        function("substitute_columns(lu, x, lanes)", _over_columns(columns)),
         function(
             "along(entry, direct, s, ds, lanes)",
-            Body([every_column, *("    " + line for line in over_lanes(products))]),
+            _over_columns(_products(n, jacobian.given, "s", "ds", "direct")),
         ),
+        BEGIN_STEP,
         IMPLICIT_FUNCTIONS,
     ]
     constants = "\n".join(f"{name} = {value}" for name, value in sizes.items())

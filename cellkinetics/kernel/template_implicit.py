@@ -20,14 +20,6 @@ def rhs(t, w, k, dw, lanes):
 
 IMPLICIT_FUNCTIONS = '''
 @njit(**OPTIONS)
-def begin_step(h, slope, k0, lanes):
-    """The step times the slopes at its start."""
-    for i in range(N_ALL):
-        for l in range(lanes):
-            k0[LANES * i + l] = h[l] * slope[LANES * i + l]
-
-
-@njit(**OPTIONS)
 def end_step(h, last, before, slope, lanes):
     """The slopes at the end of the step, as its last stage has them.
 
@@ -120,7 +112,7 @@ ENOUGH = 0.03
 LEAST_KEPT = 1e-11
 """
 
-BEGIN_STEP = """
+BEGIN_IMPLICIT = """
 for l in range(LANES):
     hg[l] = GAMMA * h[l]
     failed[l] = 1.0 if subject[l] < 0 else 0.0

@@ -172,6 +172,26 @@ def rhs(t, w, k, dw, lanes):
     """dz/dt and J S + df/dphi of every lane."""
     scaled_rhs(t, w, k, np.ones(LANES), dw, lanes)'''
 
+LOOPED_RHS = '''
+@njit(**OPTIONS)
+def scaled_rhs(t, w, k, h, dw, lanes):
+    """h times dz/dt and J S + df/dphi of every lane."""
+    entry = np.empty(LANES * @ENTRIES@)
+    for i in range(LANES * N_STATES, SIZE):
+        dw[i] = 0.0
+    parts(t, w, k, h, entry, dw, lanes)
+    along(entry, w, dw, lanes)
+'''
+
+BEGIN_STEP = '''
+@njit(**OPTIONS)
+def begin_step(h, slope, k0, lanes):
+    """The step times the slopes at its start."""
+    for i in range(N_ALL):
+        for l in range(lanes):
+            k0[LANES * i + l] = h[l] * slope[LANES * i + l]
+'''
+
 ODE_SOLVER = '''
 @njit(**OPTIONS)
 def solve(
@@ -187,8 +207,8 @@ def solve(
     Sensitivities are in the error norm: each column of them must meet the tolerance by itself,
     as the states must. State-only control gives wrong gradients without any warning.
     """
-    # What is estimated is the error of the embedded solution; that of the one carried on is some
-    # @TIMES@ times smaller, and it is this one that is to meet the tolerance.
+    # The error that is estimated is not that of the solution carried on, and errors of many steps
+    # add up: what a step may cost, a thousand draws of each model have told.
     rtol = @LOOSER@ * rtol
     subjects = phi.shape[0]
     # The compiler must not know this number: it would unroll loops over lanes, not vectorise.

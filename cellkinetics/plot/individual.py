@@ -98,6 +98,10 @@ def individual_fits(
         Line2D([], [], color=INK, linewidth=1.2, label="median"),
         Patch(color=INK, alpha=0.15, linewidth=0, label=band),
     ]
+    if (readings["kind"] == 2).any():
+        above = Line2D([], [], color=INK, marker=ABOVE, linestyle="", fillstyle="none")
+        above.set_label("above limit")
+        handles.append(above)
     if (readings["kind"] == -1).any():
         handles.append(
             Line2D([], [], color=GREY, marker="o", linestyle="", markersize=3, label="left out")

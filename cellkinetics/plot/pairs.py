@@ -39,7 +39,7 @@ def pairs(values: dict[str, Floats], *, title: str = "", most: int = 1000) -> Fi
             else:
                 axis.plot(
                     across[chain, keep], up[chain, keep], ".", color=colour,
-                    markersize=1.5, alpha=0.4, markeredgewidth=0,
+                    markersize=2.5, alpha=0.5, markeredgewidth=0,
                 )  # fmt: skip
         axis.tick_params(labelsize=6)
         if row == column:

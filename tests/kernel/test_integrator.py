@@ -50,7 +50,7 @@ def gradients_agree(kernel: Kernel) -> bool:
     rows = regular_rows(VISITS, STATES, 1)
     wanted = run(five(), phi, rows, rtol=1e-11)
     with np.errstate(all="ignore"):
-        value, elasticity = errors(run(kernel, phi, rows, rtol=1e-4), wanted)
+        value, elasticity = errors(run(kernel, phi, rows, rtol=1e-3 / 3), wanted)
     assert value < 1e-4
     return elasticity < 1e-3
 

@@ -10,11 +10,13 @@ from kernel_models import FIVE, ORAL, WILD, model, names, parameter, to_phi, unc
 
 from cellkinetics.algebra import exp
 from cellkinetics.declare import Equations, Expression, Model, Named, Observable, State
+from cellkinetics.kernel import steps
 from cellkinetics.kernel.compiled import build_kernel
 from cellkinetics.kernel.emit import code
 from cellkinetics.kernel.layout import Floats
 from cellkinetics.kernel.scaled import scale
 from cellkinetics.kernel.slopes import Rule, slope, slopes
+from cellkinetics.kernel.source import kernel_source
 from cellkinetics.symbolic import TIME, trace
 
 
@@ -212,3 +214,24 @@ def test_exp_and_fma_are_right_to_the_last_bits() -> None:
     plain: Any = uncompiled(kernel.source)
     e = 2.0**-30
     assert plain.fma(1 + e, 1 - e, -1.0) == -(e**2)
+
+
+def test_a_loop_over_parameters_computes_what_is_written_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wide models are compiled as loops: the same right-hand side to the last digits."""
+    scaled = scale(trace(FIVE), names(FIVE))
+    found = []
+    for bound in (10**6, 0):
+        monkeypatch.setattr(steps, "WRITTEN_OUT", bound)
+        module = uncompiled(kernel_source(scaled, "explicit"))
+        rng = np.random.default_rng(3)
+        memory, dw = np.zeros(module.LANES * module.N_MEMORY), np.zeros(module.SIZE)
+        for lane in range(module.LANES):
+            module.prepare(to_phi(FIVE) + 0.1 * rng.standard_normal(8), (), memory, lane)
+            module.segment(memory, lane)
+        w = rng.standard_normal(module.SIZE)
+        module.rhs(np.zeros(module.LANES), w, memory, dw, module.LANES)
+        found.append(dw)
+    assert np.count_nonzero(found[0]) > 0.7 * len(found[0])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12, atol=1e-14)

@@ -112,6 +112,7 @@ def right_hand_side(day: float, y: dict[str, float], p: dict[str, float]) -> dic
 
 def test_the_kernel_solves_the_equations_as_written() -> None:
     p = TYPICAL | {"mu_cll1": 1e-3, "mu_cd33": 3e-3, "dependence": 4.0, "f_corticosteroid": 0.7}
+    p |= {"p_cll1": 0.6, "cll1_only": 0.02}  # nothing alike that could be swapped unseen
     days = np.array([0.0, 3.0, 6.0, 7.0, 8.0, 9.0, 12.0, 18.0, 25.0, 60.0, 150.0])
     comedication = {"t_tocilizumab": 6.0, "t_corticosteroid": 8.0}
     found = solve(MODEL, p | comedication, days, [(0.0, 1e8)], rtol=1e-10)
