@@ -24,7 +24,7 @@ SAME = "as in antigen_driven"
 
 def initial(p: Named) -> Equations:
     """Effectors that have survived distribution, memory, and the tumour as it is."""
-    return {"effector": p.e_0, "memory": p.m_0, "burden": 1 + 0 * p.m_0}
+    return {"effector": p.e_0, "memory": p.m_0, "burden": 1}
 
 
 def rhs(t: Expression, y: Named, p: Named) -> Equations:
