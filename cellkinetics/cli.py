@@ -14,8 +14,8 @@ from cellkinetics.show.source import Source, reads_study
 
 if TYPE_CHECKING:
     from cellkinetics.kernel.compiled import Form, Method
-    from cellkinetics.outcome.survival.intervals import ConfType
     from cellkinetics.outcome.survival.rules import CensorAt
+    from cellkinetics.survival.intervals import ConfType
 
 FINDINGS, BAD_INPUT, CHECKS_FAILED, INTERRUPTED = 1, 2, 3, 130
 

@@ -17,6 +17,7 @@ ORDER = (
     "units",
     "files",
     "study",
+    "survival",
     "declare",
     "algebra",
     "symbolic",

@@ -5,7 +5,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-_PACKAGES = ("cellkinetics", "numpy", "scipy", "pandas", "lifelines", "matplotlib")
+_PACKAGES = ("cellkinetics", "numpy", "scipy", "pandas", "matplotlib")
 _SUFFIXES = {".csv", ".toml", ".xpt"}
 
 

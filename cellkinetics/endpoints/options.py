@@ -8,9 +8,9 @@ import numpy as np
 
 from cellkinetics.errors import CellKineticsError, did_you_mean
 from cellkinetics.outcome.proportion import TARGET
-from cellkinetics.outcome.survival.intervals import ConfType
 from cellkinetics.outcome.survival.rules import CENSORED_AT, DOR, EFS, CensorAt
 from cellkinetics.study.study import Study
+from cellkinetics.survival.intervals import ConfType
 
 
 class EndpointsError(CellKineticsError):

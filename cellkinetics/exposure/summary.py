@@ -1,7 +1,6 @@
 """Exposure over subjects: geometric means, medians, and Kaplan-Meier where it is censored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,30 +9,12 @@ from cellkinetics.errors import SpecError, did_you_mean
 from cellkinetics.exposure.nca import NcaResult
 from cellkinetics.exposure.notes import NOT_ESTIMABLE
 from cellkinetics.exposure.registry import BY_NAME
+from cellkinetics.survival.kaplan_meier import KaplanMeier, kaplan_meier, quantile
 
 # Variance of logs beyond which exp is no number any more.
 _WIDEST = float(np.log(np.finfo(np.float64).max))
 CENSORED = "persistence"
 ALL = "all"
-
-
-@dataclass(frozen=True)
-class KaplanMeier:
-    """Persistence of one analyte in one group.
-
-    Attributes
-    ----------
-    curve : DataFrame             time, at_risk, events, survival, lower, upper
-    n, events : int
-    median, lower, upper : float  inf where the curve, or its limit, never falls to one half
-    """
-
-    curve: pd.DataFrame
-    n: int
-    events: int
-    median: float
-    lower: float
-    upper: float
 
 
 def grouping(result: NcaResult, by: str | Mapping[str, str] | None) -> pd.Series:
@@ -112,7 +93,10 @@ def summarise(result: NcaResult, *, by: str | Mapping[str, str] | None = None) -
     table["note"] = np.where(told | ~fits, "", "geometric CV too large for a number")
     for i, row in table[table["metric"] == CENSORED].iterrows():
         km = persistence(result, row["analyte"], row["specimen"], groups == row["group"])
-        table.loc[i, "median"] = km.median
+        if km is None:
+            table.loc[i, "note"] = "nobody was quantifiable"
+            continue
+        table.loc[i, "median"] = quantile(km).value
         table.loc[i, "note"] = f"Kaplan-Meier median; {km.n - km.events} of {km.n} censored"
     columns = [*keys, "unit", "subjects", "n", "geo_mean", "geo_cv_pct", "median", "min", "max"]
     return table[[*columns, "extrapolated", "note"]]
@@ -125,7 +109,7 @@ def persistence(
     members: pd.Series | None = None,
     *,
     level: float = 0.95,
-) -> KaplanMeier:
+) -> KaplanMeier | None:
     """Kaplan-Meier estimate of the time to the last quantifiable reading.
 
     A subject who is still quantifiable at the last reading is censored there; one who never was
@@ -140,10 +124,8 @@ def persistence(
 
     Returns
     -------
-    KaplanMeier
+    KaplanMeier                           None where nobody was quantifiable
     """
-    from lifelines import KaplanMeierFitter  # noqa: PLC0415  (seconds to import)
-
     long = result.long
     mine = long[
         (long["metric"] == CENSORED) & (long["analyte"] == analyte) & (long["specimen"] == specimen)
@@ -152,47 +134,6 @@ def persistence(
         mine = mine[mine["subject"].isin(members.index[members.astype(bool)])]
     mine = mine[mine["flag"] != NOT_ESTIMABLE]
     if mine.empty:
-        empty = pd.DataFrame(
-            {c: [] for c in ("time", "at_risk", "events", "survival", "lower", "upper")},
-            dtype=np.float64,
-        )
-        return KaplanMeier(empty, 0, 0, *(float("nan"),) * 3)
+        return None
     ended = ~mine["flag"].str.contains("censored")
-    fitter = KaplanMeierFitter(alpha=1 - level)
-    fitter.fit(mine["value"], ended)
-    band = fitter.confidence_interval_survival_function_
-    survival = fitter.survival_function_.iloc[:, 0].to_numpy()
-    # Where nobody is left the log-log interval does not exist; lifelines writes 0 to 0.
-    limits = np.where(survival[:, None] > 0, band.to_numpy(), np.nan)
-    curve = pd.DataFrame(
-        {
-            "time": fitter.event_table.index.to_numpy(dtype=np.float64),
-            "at_risk": fitter.event_table["at_risk"].to_numpy(dtype=np.float64),
-            "events": fitter.event_table["observed"].to_numpy(dtype=np.float64),
-            "survival": survival,
-            "lower": limits[:, 0],
-            "upper": limits[:, 1],
-        }
-    )
-    return KaplanMeier(
-        curve,
-        n=len(mine),
-        events=int(ended.sum()),
-        median=_half(curve["time"], curve["survival"]),
-        lower=_half(curve["time"], curve["lower"]),
-        upper=_half(curve["time"], curve["upper"]),
-    )
-
-
-def _half(times: pd.Series, curve: pd.Series) -> float:
-    """Time at which a curve falls to one half, inf where it does not.
-
-    Where it runs level at one half, the middle of that stretch, as R's survival has it.
-    """
-    low = curve <= 0.5 + 1e-9
-    if not low.any():
-        return float("inf")
-    first = times[low].iloc[0]
-    under = low & (curve < curve[low].iloc[0])
-    level = abs(curve[low].iloc[0] - 0.5) < 1e-9 and under.any()
-    return float((first + times[under].iloc[0]) / 2 if level else first)
+    return kaplan_meier(mine["value"], ended, level=level)

@@ -1,7 +1,7 @@
 """NUTS on a plain log density with its gradient: for small models, without compilation.
 
 The density is a Python function of unconstrained parameters (those of
-``cellkinetics.outcome.survival.sampled``), so nutpie samples it as it is.
+``cellkinetics.survival.sampled``), so nutpie samples it as it is.
 """
 
 from collections.abc import Callable

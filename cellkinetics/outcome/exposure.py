@@ -12,6 +12,7 @@ from cellkinetics.exposure.registry import BY_NAME
 from cellkinetics.exposure.summary import CENSORED, grouping
 from cellkinetics.outcome.answer import LEVEL, Answer, number, numbers
 from cellkinetics.study.study import Study
+from cellkinetics.survival.kaplan_meier import KaplanMeier, quantile
 
 _QUALITY = ("R2", "R2_adjusted", "corr_xy", "lambda_z_")  # say how good a line is, not how exposed
 
@@ -52,23 +53,10 @@ def exposure_from(result: NcaResult, *, by: str | Mapping[str, str] | None = Non
         quantity = " ".join(x for x in (line["analyte"], line["specimen"], line["metric"]) if x)
         if line["metric"] == CENSORED:
             km = persistence(result, line["analyte"], line["specimen"], groups == line["group"])
-            labels = {k: line[k] for k in ("analyte", "specimen", "group")}
-            curves.append(km.curve.assign(**labels))
-            rows.append(
-                number(
-                    f"{quantity}, median",
-                    km.median,
-                    n=km.n,
-                    events=km.events,
-                    lower=km.lower,
-                    upper=km.upper,
-                    level=LEVEL,
-                    group=line["group"],
-                    unit=line["unit"],
-                    method="Kaplan-Meier, log-log",
-                    note="" if np.isfinite(km.median) else _no_median(km.n),
-                )
-            )
+            if km is not None:
+                labels = {k: line[k] for k in ("analyte", "specimen", "group")}
+                curves.append(km.curve.assign(**labels))
+            rows.append(_persistence(km, quantity, group=line["group"], unit=line["unit"]))
         else:
             rows.append(_number_of(line, quantity))
     why = result.long[result.long["metric"] == result.metrics[0]]["reason"].to_numpy()
@@ -88,8 +76,24 @@ def exposure_from(result: NcaResult, *, by: str | Mapping[str, str] | None = Non
     )
 
 
-def _no_median(n: int) -> str:
-    return "not reached" if n else "nobody was quantifiable"
+def _persistence(km: KaplanMeier | None, quantity: str, **labels: Any) -> dict[str, Any]:
+    name, method = f"{quantity}, median", "Kaplan-Meier, log-log bands inverted"
+    if km is None:
+        nobody = "nobody was quantifiable"
+        return number(name, float("nan"), n=0, method=method, note=nobody, **labels)
+    median = quantile(km)
+    return number(
+        name,
+        median.value,
+        n=km.n,
+        events=km.events,
+        lower=median.lower,
+        upper=median.upper,
+        level=LEVEL,
+        method=method,
+        note=median.note,
+        **labels,
+    )
 
 
 def _number_of(line: Mapping[Any, Any], quantity: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from cellkinetics import nca
 from cellkinetics.errors import SpecError
 from cellkinetics.exposure import agreement, metrics_of, persistence, summarise, write_nca
 from cellkinetics.study import Study, read_study
+from cellkinetics.survival.kaplan_meier import quantile
 
 ROOT = Path(__file__).resolve().parents[2]
 AML5 = ROOT / "fits" / "studies" / "aml5"
@@ -223,23 +224,24 @@ def test_summary_by_group(tmp_path: Path) -> None:
 def test_persistence_is_kaplan_meier(tmp_path: Path) -> None:
     result = nca(study(tmp_path), analytes="qpcr")
     km = persistence(result, "qpcr", "blood")
+    assert km is not None
     # p3 is last read, quantifiable, on day 14; A-2 so on day 28; 007 was negative on day 60.
     assert (km.n, km.events) == (3, 1)
     by_time = km.curve.set_index("time")["survival"]
     assert by_time[14] == 1
     assert by_time[28] == pytest.approx(0.5)
-    assert km.median == 28
-    assert km.upper == math.inf
+    assert quantile(km).value == 28
+    assert math.isnan(quantile(km).upper)
     # Of four, at one half from day 10 to day 30: the middle, as R's survfit says.
     ends = {"007": 10.0, "A-2": 10.0, "p3": 30.0, "p4": 30.0}
     long = result.long.copy()
     mine = (long["metric"] == "persistence") & (long["specimen"] == "blood")
     long.loc[mine, "value"] = long.loc[mine, "subject"].map(ends)
     long.loc[mine & long["value"].notna(), "flag"] = ""
-    assert persistence(replace(result, long=long), "qpcr", "blood").median == 20
-    none = persistence(result, "qpcr", "blood", pd.Series({"p4": True}))
-    assert none.n == 0
-    assert math.isnan(none.median)
+    level = persistence(replace(result, long=long), "qpcr", "blood")
+    assert level is not None
+    assert quantile(level).value == 20
+    assert persistence(result, "qpcr", "blood", pd.Series({"p4": True})) is None
 
 
 def test_two_assays_compared(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from cellkinetics.outcome.survival.compare import (
     regress_time_varying,
     response_by,
 )
-from cellkinetics.outcome.survival.cox import cox
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.endpoints import Options, overall, relapse_free
-from cellkinetics.outcome.survival.log_rank import log_rank
+from cellkinetics.survival.cox import cox
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.log_rank import log_rank
 
 PLAIN = Options(models=())
 

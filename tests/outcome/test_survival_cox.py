@@ -8,10 +8,10 @@ import pytest
 from lifelines import CoxPHFitter, CoxTimeVaryingFitter
 from scipy.optimize import minimize
 
-from cellkinetics.outcome.survival.cox import cox
-from cellkinetics.outcome.survival.data import SurvivalError
-from cellkinetics.outcome.survival.log_rank import log_rank
-from cellkinetics.outcome.survival.partial_likelihood import log_likelihood, risk_sets
+from cellkinetics.survival.cox import cox
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.log_rank import log_rank
+from cellkinetics.survival.partial_likelihood import log_likelihood, risk_sets
 
 # Therneau and Grambsch 2000, appendix E: data set 2, start-stop with ties (R's book3, book4).
 START = np.array([1, 2, 5, 2, 1, 7, 3, 4, 8, 8], dtype=float)

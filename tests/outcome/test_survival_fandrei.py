@@ -9,8 +9,8 @@ import pytest
 from lifelines import KaplanMeierFitter
 
 from cellkinetics.outcome.survival.compare import Covariate, compare
-from cellkinetics.outcome.survival.data import SurvivalError
-from cellkinetics.outcome.survival.kaplan_meier import kaplan_meier, quantile
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.kaplan_meier import kaplan_meier, quantile
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("CELLKINETICS_DATA", ROOT.parent / "shared" / "data"))

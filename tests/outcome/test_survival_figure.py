@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cellkinetics.outcome.survival.describe import AT_RISK_STEPS
-from cellkinetics.outcome.survival.kaplan_meier import at_risk, kaplan_meier
 from cellkinetics.plot.style import save
 from cellkinetics.plot.survival import survival_curves
+from cellkinetics.survival.kaplan_meier import at_risk, kaplan_meier
 
 
 def figure(*samples, **options):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from cellkinetics.outcome.survival.data import SurvivalError
-from cellkinetics.outcome.survival.gamma_sums import Cumulative, below, mean_survival
-from cellkinetics.outcome.survival.location_scale import SHAPES, log_density, log_times
-from cellkinetics.outcome.survival.parametric import MODELS, posterior
-from cellkinetics.outcome.survival.priors import DEFAULT_PRIORS, SurvivalPriors
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.gamma_sums import Cumulative, below, mean_survival
+from cellkinetics.survival.location_scale import SHAPES, log_density, log_times
+from cellkinetics.survival.parametric import MODELS, posterior
+from cellkinetics.survival.priors import DEFAULT_PRIORS, SurvivalPriors
 
 TIME = np.array([365.0, 365, 180, 60, 210])
 EVENT = np.array([0, 0, 1, 1, 0])

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from lifelines import AalenJohansenFitter, KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
 
-from cellkinetics.outcome.survival.competing import cumulative_incidence, incidence_at
-from cellkinetics.outcome.survival.data import SurvivalError, times_and_events
-from cellkinetics.outcome.survival.kaplan_meier import (
+from cellkinetics.survival.competing import cumulative_incidence, incidence_at
+from cellkinetics.survival.data import SurvivalError, times_and_events
+from cellkinetics.survival.kaplan_meier import (
     at_risk,
     kaplan_meier,
     quantile,
     survival_at,
 )
-from cellkinetics.outcome.survival.log_rank import log_rank
-from cellkinetics.outcome.survival.restricted_mean import restricted_mean
+from cellkinetics.survival.log_rank import log_rank
+from cellkinetics.survival.restricted_mean import restricted_mean
 
 days = st.one_of(
     st.integers(0, 40).map(float),

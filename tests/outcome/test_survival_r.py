@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellkinetics.outcome.survival.cox import Cox, cox
-from cellkinetics.outcome.survival.kaplan_meier import (
+from cellkinetics.survival.cox import Cox, cox
+from cellkinetics.survival.kaplan_meier import (
     at_risk,
     kaplan_meier,
     quantile,
     survival_at,
 )
-from cellkinetics.outcome.survival.log_rank import log_rank
-from cellkinetics.outcome.survival.restricted_mean import restricted_mean
+from cellkinetics.survival.log_rank import log_rank
+from cellkinetics.survival.restricted_mean import restricted_mean
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("CELLKINETICS_DATA", ROOT.parent / "shared" / "data")) / "survival"

@@ -9,9 +9,9 @@ import pytest
 from survival_studies import study
 
 from cellkinetics.outcome.answer import NUMBER_COLUMNS
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.endpoints import ENDPOINTS, Options, follow_up
 from cellkinetics.study import read_study
+from cellkinetics.survival.data import SurvivalError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,10 +9,10 @@ from survival_studies import study
 
 from cellkinetics.errors import FitError
 from cellkinetics.fitting.survival import sample_density
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.endpoints import Options, overall
-from cellkinetics.outcome.survival.parametric import MODELS, posterior
-from cellkinetics.outcome.survival.sampled import density
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.parametric import MODELS, posterior
+from cellkinetics.survival.sampled import density
 
 TIME, EVENT = [0, 365, 365, 180, 60, 210], [1, 0, 0, 1, 1, 0]
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cellkinetics.outcome.answer import LEVEL, number
 from cellkinetics.outcome.safety.recovery import CENSORED, DEATH, RECOVERED, TRANSPLANT
-from cellkinetics.outcome.survival.competing import cumulative_incidence, incidence_at
+from cellkinetics.survival.competing import cumulative_incidence, incidence_at
 
 DAYS = (28.0, 60.0, 90.0)
 CAUSES = {CENSORED: 0, RECOVERED: 1, DEATH: 2, TRANSPLANT: 3}

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from cellkinetics.outcome.survival.course import RESPONSE
-from cellkinetics.outcome.survival.cox import Cox, cox
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.describe import counted
-from cellkinetics.outcome.survival.intervals import ConfType
-from cellkinetics.outcome.survival.kaplan_meier import KaplanMeier, kaplan_meier
-from cellkinetics.outcome.survival.log_rank import LogRank, log_rank
-from cellkinetics.outcome.survival.partial_likelihood import Ties
+from cellkinetics.survival.cox import Cox, cox
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.intervals import ConfType
+from cellkinetics.survival.kaplan_meier import KaplanMeier, kaplan_meier
+from cellkinetics.survival.log_rank import LogRank, log_rank
+from cellkinetics.survival.partial_likelihood import Ties
 
 # Words in a covariate's name that say it was measured after the infusion. ``known`` overrules.
 _LATER = re.compile(

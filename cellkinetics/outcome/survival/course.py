@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.treated import treated
 from cellkinetics.study.findings import line_word
 from cellkinetics.study.study import Study
+from cellkinetics.survival.data import SurvivalError
 
 REMISSION = ("CR", "CRh", "CRi")
 RESPONSE = (*REMISSION, "PR")  # MLFS is no response

@@ -14,8 +14,8 @@ from cellkinetics.outcome.survival.course import (
     Course,
     Fact,
 )
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.rules import CensorAt
+from cellkinetics.survival.data import SurvivalError
 
 SUBJECT_COLUMNS = (
     "subject",

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from cellkinetics.outcome.answer import Answer, number, numbers
-from cellkinetics.outcome.survival.competing import cumulative_incidence, incidence_at
-from cellkinetics.outcome.survival.data import Floats
-from cellkinetics.outcome.survival.intervals import ConfType
-from cellkinetics.outcome.survival.kaplan_meier import (
+from cellkinetics.survival.competing import cumulative_incidence, incidence_at
+from cellkinetics.survival.data import Floats
+from cellkinetics.survival.intervals import ConfType
+from cellkinetics.survival.kaplan_meier import (
     Estimate,
     KaplanMeier,
     at_risk,
@@ -18,9 +18,9 @@ from cellkinetics.outcome.survival.kaplan_meier import (
     quantile,
     survival_at,
 )
-from cellkinetics.outcome.survival.parametric import ModelName, Posterior, posterior
-from cellkinetics.outcome.survival.restricted_mean import restricted_mean
-from cellkinetics.outcome.survival.sampled import Sampler, density
+from cellkinetics.survival.parametric import ModelName, Posterior, posterior
+from cellkinetics.survival.restricted_mean import restricted_mean
+from cellkinetics.survival.sampled import Sampler, density
 
 YEAR = 365.0  # 12 months is day 365; a month is a twelfth of it
 MONTHS = (3, 6, 12)

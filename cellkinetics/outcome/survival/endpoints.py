@@ -10,13 +10,13 @@ from cellkinetics.errors import did_you_mean
 from cellkinetics.outcome.answer import Answer
 from cellkinetics.outcome.survival import derive, rules
 from cellkinetics.outcome.survival.course import REMISSION, RESPONSE, Course, courses
-from cellkinetics.outcome.survival.data import SurvivalError
 from cellkinetics.outcome.survival.describe import incidence_answer, survival_answer
-from cellkinetics.outcome.survival.intervals import ConfType
-from cellkinetics.outcome.survival.parametric import MODELS, ModelName
-from cellkinetics.outcome.survival.sampled import Sampler
 from cellkinetics.outcome.treated import untreated_note
 from cellkinetics.study.study import Study
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.intervals import ConfType
+from cellkinetics.survival.parametric import MODELS, ModelName
+from cellkinetics.survival.sampled import Sampler
 
 
 @dataclass(frozen=True)

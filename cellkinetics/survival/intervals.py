@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from cellkinetics.errors import did_you_mean
-from cellkinetics.outcome.survival.data import Floats, SurvivalError, level_checked
+from cellkinetics.survival.data import Floats, SurvivalError, level_checked
 
 ConfType = Literal["log-log", "log", "plain"]
 

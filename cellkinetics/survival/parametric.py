@@ -15,18 +15,18 @@ from scipy.optimize import brentq
 from scipy.special import betaincinv, betaln, expit, logit
 
 from cellkinetics.errors import did_you_mean
-from cellkinetics.outcome.survival.data import (
+from cellkinetics.survival.data import (
     Flags,
     Floats,
     SurvivalError,
     level_checked,
     times_and_events,
 )
-from cellkinetics.outcome.survival.gamma_sums import Cumulative, below, mean_survival
-from cellkinetics.outcome.survival.kaplan_meier import Estimate
-from cellkinetics.outcome.survival.location_scale import SHAPES, log_times
-from cellkinetics.outcome.survival.priors import DEFAULT_PRIORS, SurvivalPriors
-from cellkinetics.outcome.survival.quadrature import grid, location_below
+from cellkinetics.survival.gamma_sums import Cumulative, below, mean_survival
+from cellkinetics.survival.kaplan_meier import Estimate
+from cellkinetics.survival.location_scale import SHAPES, log_times
+from cellkinetics.survival.priors import DEFAULT_PRIORS, SurvivalPriors
+from cellkinetics.survival.quadrature import grid, location_below
 
 ModelName = Literal["weibull", "log-normal", "piecewise-exponential"]
 MODELS: tuple[ModelName, ...] = get_args(ModelName)

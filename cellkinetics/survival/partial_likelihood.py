@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cellkinetics.outcome.survival.data import Flags, Floats
+from cellkinetics.survival.data import Flags, Floats
 
 Ties = Literal["efron", "breslow"]
 

@@ -6,7 +6,7 @@ from math import comb, exp, pi
 import numpy as np
 from scipy.special import loggamma
 
-from cellkinetics.outcome.survival.data import Floats
+from cellkinetics.survival.data import Floats
 
 # Abate and Whitt 1995, the Euler method: A sets the discretisation error, exp(-A).
 _A = 18.4

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
-from cellkinetics.outcome.survival.data import (
+from cellkinetics.survival.data import (
     Flags,
     Floats,
     SurvivalError,

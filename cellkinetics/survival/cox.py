@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc, ndtr, ndtri
 
 from cellkinetics.errors import did_you_mean
-from cellkinetics.outcome.survival.data import (
+from cellkinetics.study.findings import counted
+from cellkinetics.survival.data import (
     Flags,
     Floats,
     SurvivalError,
@@ -20,13 +21,12 @@ from cellkinetics.outcome.survival.data import (
     level_checked,
     times_and_events,
 )
-from cellkinetics.outcome.survival.partial_likelihood import (
+from cellkinetics.survival.partial_likelihood import (
     RiskSets,
     Ties,
     log_likelihood,
     risk_sets,
 )
-from cellkinetics.study.findings import counted
 
 STEPS = 60  # Newton's method needs about 5; only an estimate at infinity needs more
 CLOSE = 1e-9  # a step of the linear predictor, in its own SD, that counts as none

@@ -11,8 +11,8 @@ from math import log
 import numpy as np
 from scipy.special import log_ndtr, ndtri
 
-from cellkinetics.outcome.survival.data import Flags, Floats
-from cellkinetics.outcome.survival.priors import SurvivalPriors
+from cellkinetics.survival.data import Flags, Floats
+from cellkinetics.survival.priors import SurvivalPriors
 
 LOG2 = log(2.0)
 _HALF_LOG_2PI = 0.5 * log(2 * np.pi)

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from cellkinetics.outcome.survival.data import (
+from cellkinetics.survival.data import (
     TIE,
     Flags,
     Floats,
     SurvivalError,
     times_and_events,
 )
-from cellkinetics.outcome.survival.intervals import ConfType, interval
+from cellkinetics.survival.intervals import ConfType, interval
 
 CURVE_COLUMNS = (
     "time",

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from cellkinetics.outcome.survival.data import TIE, Floats, SurvivalError, times_and_events
-from cellkinetics.outcome.survival.intervals import ConfType, interval
-from cellkinetics.outcome.survival.kaplan_meier import Estimate, row_at
+from cellkinetics.survival.data import TIE, Floats, SurvivalError, times_and_events
+from cellkinetics.survival.intervals import ConfType, interval
+from cellkinetics.survival.kaplan_meier import Estimate, row_at
 
 INCIDENCE_COLUMNS = ("time", "at_risk", "events", "competing", "censored", "incidence", "std_error")
 

@@ -12,16 +12,16 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit
 
 from cellkinetics.errors import did_you_mean
-from cellkinetics.outcome.survival.data import Floats, SurvivalError, times_and_events
-from cellkinetics.outcome.survival.location_scale import SHAPES, log_density, log_times
-from cellkinetics.outcome.survival.parametric import (
+from cellkinetics.survival.data import Floats, SurvivalError, times_and_events
+from cellkinetics.survival.location_scale import SHAPES, log_density, log_times
+from cellkinetics.survival.parametric import (
     MODELS,
     ModelName,
     Posterior,
     hazards,
     mass_at_zero,
 )
-from cellkinetics.outcome.survival.priors import DEFAULT_PRIORS, SurvivalPriors
+from cellkinetics.survival.priors import DEFAULT_PRIORS, SurvivalPriors
 
 # (log density with gradient, start) -> draws (draw, parameter) and words on how they were made.
 type Sampler = Callable[[Callable[[Floats], tuple[float, Floats]], Floats], tuple[Floats, str]]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from cellkinetics.outcome.survival.data import SurvivalError
-from cellkinetics.outcome.survival.kaplan_meier import KaplanMeier
+from cellkinetics.survival.data import SurvivalError
+from cellkinetics.survival.kaplan_meier import KaplanMeier
 
 
 @dataclass(frozen=True)

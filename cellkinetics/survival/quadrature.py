@@ -7,9 +7,9 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize
 
-from cellkinetics.outcome.survival.data import Floats
-from cellkinetics.outcome.survival.location_scale import LogTimes, Shape, log_density, on_line
-from cellkinetics.outcome.survival.priors import SurvivalPriors
+from cellkinetics.survival.data import Floats
+from cellkinetics.survival.location_scale import LogTimes, Shape, log_density, on_line
+from cellkinetics.survival.priors import SurvivalPriors
 
 # Nodes of location and log spread. With twice as many, S(t) and its quantiles change by less than
 # 1e-5 (tests/outcome). A large sample has a posterior near to normal, which needs fewer.

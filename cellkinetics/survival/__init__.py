@@ -1,0 +1,1 @@
+"""Estimates from times and events alone: curves, tests, hazards, exact posteriors."""
