@@ -55,6 +55,8 @@ def check(
     findings = source.check(what, study)
     print_findings(findings, as_json=as_json)
     if any(f.severity == "error" for f in findings):
+        if not as_json and (cure := source.cure(what)):
+            typer.echo(cure)
         raise typer.Exit(FINDINGS)
 
 

@@ -104,8 +104,7 @@ def quantities(joint: Joint, group: xr.Dataset) -> list[Quantity]:
         out.append(_log_normal(r, r.name, "residual error", unit, values, r.origin, r.assumed))
     for i, c in enumerate(obs.calibrations):
         values = np.exp(group["log_calibration"].to_numpy()[:, :, i])
-        origin = "fit.toml" if c.log_sd else "fixed"
-        out.append(_log_normal(c, c.name, "calibration", "1", values, origin, assumed=True))
+        out.append(_log_normal(c, c.name, "calibration", "1", values, c.origin, assumed=True))
     return out
 
 

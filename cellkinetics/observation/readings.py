@@ -41,6 +41,7 @@ class Calibration:
     median: float
     log_sd: float
     per_subject: bool
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def observe_study(study: Study, model: Model, spec: FitSpec) -> Observations:
         left.append(samples[dropped.notna()].assign(reason=dropped[dropped.notna()]))
         kept = dropped.isna().to_numpy()
         a, b = _add_errors(errors, model, observed[name], name, chosen)
-        cal = _add_calibration(calibrations, name, link)
+        cal = _add_calibration(calibrations, name, link, chosen)
         used = rows[kept]
         analytes.append(
             Analyte(
@@ -298,12 +299,21 @@ def _add_errors(
     return add("sd", prior, origin, assumed=not published.source), -1
 
 
-def _add_calibration(calibrations: list[Calibration], name: str, link: LinkChoice) -> int:
+def _add_calibration(
+    calibrations: list[Calibration], name: str, link: LinkChoice, spec: AnalyteSpec
+) -> int:
     if link.calibration == "none":
         return -1
+    said = {"calibration_median", "calibration_log_sd"} & spec.model_fields_set
+    origin = "fit.toml" if said else "assumption: a wide prior, for nothing is known of the scale"
     calibrations.append(
         Calibration(
-            f"{name}.calibration", name, link.median, link.log_sd, link.calibration == "subject"
+            f"{name}.calibration",
+            name,
+            link.median,
+            link.log_sd,
+            link.calibration == "subject",
+            origin if link.log_sd else "fixed",
         )
     )
     return len(calibrations) - 1

@@ -8,7 +8,7 @@ from cellkinetics.errors import SpecError, StudyError
 from cellkinetics.study import Study, read_study
 from cellkinetics.study.nonmem_layout import NonmemOptions
 
-_CURE = (
+CURE = (
     "On the command line: analytes is --name 1=qpcr (1= leaves those rows out), units is --unit "
     "qpcr=copies/ug, dose_unit is --dose-unit cells, time_unit is --time-unit h, id is --id "
     "COLUMN, by is --name-column COLUMN, covariates is --covariate WT=weight_kg, and all else "
@@ -97,9 +97,14 @@ def read_asked(study: str, *, assume_lloq: Mapping[str, float], options: NonmemO
     try:
         return read_study(path, assume_lloq=assume_lloq, **options)
     except StudyError as error:
-        if path.suffix.lower() != ".csv":
+        if not is_csv(path):
             raise
-        raise StudyError(f"{error}\n{_CURE}") from error
+        raise StudyError(f"{error}\n{CURE}") from error
+
+
+def is_csv(study: str | Path) -> bool:
+    """Whether a study is one table, which does not say all of itself."""
+    return Path(study).suffix.lower() == ".csv"
 
 
 def _pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:

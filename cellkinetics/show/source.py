@@ -130,6 +130,13 @@ class Source:
 
         return check_anything(what, assume_lloq=self.limits(), study=study, options=self.options())
 
+    @staticmethod
+    def cure(what: str) -> str:
+        """How the command line takes what the findings of a CSV ask for; nothing for a folder."""
+        from cellkinetics.show.nonmem import CURE, is_csv  # noqa: PLC0415
+
+        return CURE if is_csv(what) else ""
+
 
 def reads_study[**P](command: Callable[P, None]) -> Callable[..., None]:
     """Give a command the options of a :class:`Source`, which it takes as its argument ``source``.

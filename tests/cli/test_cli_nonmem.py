@@ -52,7 +52,10 @@ def test_endpoints_reads_it(file: Path, tmp_path: Path) -> None:
 
 def test_check_reads_it(file: Path) -> None:
     assert ask("check", file, *TELL)["counts"]["error"] == 0
-    assert CliRunner().invoke(app, ["check", str(file)]).exit_code == 1
+    untold = CliRunner().invoke(app, ["check", str(file)])
+    assert untold.exit_code == 1
+    assert "--name 1=qpcr" in untold.output
+    assert "--dose-unit cells" in untold.output
 
 
 def test_columns_of_other_names(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def test_second_assay_without_physics_gets_a_shared_factor(tmp_path: Path) -> No
     joint = joined(tmp_path / "s", analytes={"qpcr": {}, "flow": {"link": "fixed"}})
     assert [c.name for c in joint.observations.calibrations] == ["flow.calibration"]
     assert joint.observations.calibrations[0].median == pytest.approx(6.6e-6 * 5000)
+    assert joint.observations.calibrations[0].origin.startswith("assumption")
 
 
 def test_one_assay_alone_has_no_factor_to_estimate(tmp_path: Path) -> None:
