@@ -3,7 +3,7 @@
 The functions of the command line, importable: :func:`read_study`, :func:`check_study`,
 :func:`check` (a study or a fit), :func:`limits_table`, :func:`model_names`, :func:`load_model`,
 :func:`solve`, :func:`simulate`, :func:`build`, :func:`priors`, :func:`fit`, :func:`load_fit`,
-:func:`nca`, :func:`write_nca`, :func:`compute_endpoints`, :func:`write_endpoints`,
+:func:`compare`, :func:`nca`, :func:`write_nca`, :func:`compute_endpoints`, :func:`write_endpoints`,
 :func:`new_model`, :func:`export`. Studies, fits
 and models are named by path or by the name under which they ship.
 """
@@ -20,6 +20,7 @@ if _TYPE_CHECKING:
     from cellkinetics.exporting import export
     from cellkinetics.exposure import nca, write_nca
     from cellkinetics.fitting import build, fit, load_fit, priors
+    from cellkinetics.fitting.comparison import compare
     from cellkinetics.kernel.solve import solve
     from cellkinetics.simulation.run import simulate
     from cellkinetics.study import limits_table
@@ -32,6 +33,7 @@ __all__ = [
     "build",
     "check",
     "check_study",
+    "compare",
     "compute_endpoints",
     "export",
     "fit",
@@ -54,6 +56,7 @@ _WHERE = {
     "build": ("cellkinetics.fitting", "build"),
     "check": ("cellkinetics.verify", "check_anything"),
     "check_study": ("cellkinetics.catalogue", "check_study"),
+    "compare": ("cellkinetics.fitting.comparison", "compare"),
     "compute_endpoints": ("cellkinetics.endpoints", "compute_endpoints"),
     "export": ("cellkinetics.exporting", "export"),
     "fit": ("cellkinetics.fitting", "fit"),

@@ -10,10 +10,10 @@ import typer
 from cellkinetics.errors import CellKineticsError
 from cellkinetics.show import options as opt
 from cellkinetics.show.options import FitName, Json, Out, Overwrite, StudyPath
+from cellkinetics.show.simulate import simulate
 from cellkinetics.show.source import Source, reads_study
 
 if TYPE_CHECKING:
-    from cellkinetics.kernel.compiled import Form, Method
     from cellkinetics.outcome.survival.rules import CensorAt
     from cellkinetics.survival.intervals import ConfType
 
@@ -150,6 +150,41 @@ def fit(
     )
     print_result(result, as_json=as_json)
     if not result.passed:
+        raise typer.Exit(CHECKS_FAILED)
+
+
+@app.command()
+def compare(
+    results: Annotated[
+        list[str],
+        typer.Argument(metavar="RESULT|FIT...", help="result folders; a fit: its ./results/NAME"),
+    ],
+    refit: Annotated[
+        bool, typer.Option("--refit", help="sample again without a subject where that is needed")
+    ] = False,
+    study: StudyPath = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    cores: Annotated[int | None, typer.Option(min=1, help="of refits; default: all")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare fits of the same readings by what each says of subjects left out."""
+    from cellkinetics.fitting.comparison import compare as run_compare
+    from cellkinetics.show.compare import print_comparison
+
+    found = run_compare(
+        *results,
+        refit=refit,
+        study=study,
+        out=out,
+        overwrite=overwrite,
+        seed=seed,
+        cores=cores,
+        progress=not as_json,
+    )
+    print_comparison(found, as_json=as_json)
+    if not found.passed:
         raise typer.Exit(CHECKS_FAILED)
 
 
@@ -310,66 +345,7 @@ def endpoints(
         raise typer.Exit(CHECKS_FAILED)
 
 
-@app.command()
-def simulate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="model, or file.py")],
-    subjects: opt.Subjects = None,
-    values: opt.Values = None,
-    example: opt.ExampleName = None,
-    patient_class: opt.ClassName = None,
-    covariate: opt.Covariates = None,
-    dose: opt.Doses = None,
-    flat: Annotated[bool, typer.Option("--flat", help="doses are cells, not cells/kg")] = False,
-    weight: Annotated[float | None, typer.Option(metavar="KG", help="of every patient")] = None,
-    times: opt.Days = None,
-    states: Annotated[bool, typer.Option("--states", help="curves of the states too")] = False,
-    read: opt.Readings = None,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    form: Annotated[str, typer.Option(help="auto, closed or ode")] = "auto",
-    method: Annotated[str, typer.Option(help="auto, explicit or implicit")] = "auto",
-    rtol: Annotated[float, typer.Option(help="relative tolerance of the integrator")] = 1e-6,
-    threads: Annotated[int, typer.Option(min=1)] = 2,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    plot: Annotated[bool, typer.Option("--plot", help="curves as PNG and SVG")] = False,
-    as_json: Json = False,
-) -> None:
-    """Simulate virtual patients of a model, with its published spread between subjects."""
-    from cellkinetics.show.simulation import print_simulation
-    from cellkinetics.simulation import asked as texts
-    from cellkinetics.simulation.folder import check_folder, default_folder, write_simulation
-    from cellkinetics.simulation.run import plan_simulation
-
-    infusions, notes = texts.parse_doses(dose or [], flat=flat, weight=weight)
-    asked = plan_simulation(
-        model,
-        texts.parse_values(values or []),
-        None if times is None else texts.parse_times(times),
-        infusions or None,
-        subjects=subjects,
-        covariates=texts.parse_pairs(covariate or [], "--covariate"),
-        weight=weight,
-        patient_class=patient_class,
-        example=example,
-        seed=seed,
-        form=cast("Form", form),  # both are checked where the kernel is built
-        method=cast("Method", method),
-        rtol=rtol,
-        threads=threads,
-    )
-    folder = default_folder(asked.model.name) if out is None else out
-    check_folder(folder, overwrite=overwrite)
-    found = write_simulation(
-        asked,
-        folder,
-        states=states,
-        readings=texts.parse_readings(read or []),
-        overwrite=overwrite,
-        figure=plot,
-    )
-    print_simulation(found, notes, as_json=as_json)
-    if found.failures:
-        raise typer.Exit(CHECKS_FAILED)
+app.command()(simulate)
 
 
 @app.command()

@@ -9,12 +9,13 @@ _PACKAGES = ("cellkinetics", "numpy", "scipy", "pandas", "matplotlib")
 _SUFFIXES = {".csv", ".toml", ".xpt"}
 
 
-def input_hashes(path: Path) -> dict[str, str]:
+def input_hashes(path: Path, settings: Path | None = None) -> dict[str, str]:
     """SHA-256 of every file that a study may have been read from.
 
     Parameters
     ----------
     path : Path                   a study's folder or file
+    settings : Path, optional     a file of settings apart from it
 
     Returns
     -------
@@ -24,6 +25,7 @@ def input_hashes(path: Path) -> dict[str, str]:
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in _SUFFIXES and f.is_file())
     else:
         files = [path] if path.is_file() else []
+    files += [settings] if settings is not None else []
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -181,7 +181,7 @@ def compute_endpoints(study: Study, options: Options | None = None) -> Endpoints
         reported=against_reported(study, answers),
         exposure=found[0] if found else None,
         lanes=_lanes(study, responses, relapses, cutoff),
-        inputs=input_hashes(study.path),
+        inputs=input_hashes(study.path, study.settings_path),
         versions=versions(*packages),
     )
 

@@ -294,7 +294,8 @@ def around_treatment(treatment: str) -> list[Metric]:
             value = part.function(parts, others)
             none = note(parts, np.isnan(p.curves.began), Note.NO_TREATMENT)
             late = note(parts, (p.curves.began >= p.t_last) & (part is after), Note.AFTER_LAST)
-            return found(parts, value.value, value.notes, none, late)
+            # Of a window that a subject does not have, its area says nothing more.
+            return found(parts, value.value, np.where(none != 0, 0, value.notes), none, late)
 
         return replace(part, function=function)
 

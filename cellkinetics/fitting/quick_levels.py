@@ -6,7 +6,7 @@ with between-subject variability, in the kernel's order), then its deviations of
 factors. Given z, u ~ Normal(centre, Omega), whichever parameterisation is sampled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,10 +150,14 @@ def _prior_function(model: pm.Model, names: Sequence[str]) -> Callable[[Floats],
 
 def shared_at(levels: Levels, z: Floats) -> Shared:
     """What z (draw, free) says of every subject."""
-    joint, count, own = levels.joint, len(z), levels.own.shape[1]
-    point = np.zeros((count, len(levels.compiled.names)))
+    point = np.zeros((len(z), len(levels.compiled.names)))
     point[:, levels.shared] = z
-    value = levels.compiled.constrain(point)
+    return shared_from(levels, levels.compiled.constrain(point))
+
+
+def shared_from(levels: Levels, value: Mapping[str, np.ndarray]) -> Shared:
+    """What random variables of the shared level, each (draw, ...), say of every subject."""
+    joint, count, own = levels.joint, len(value["mu"]), levels.own.shape[1]
     none = np.zeros((count, 0))
     phi = expected_phi(joint, value["mu"], value.get("effect", none))
     centre = np.zeros((count, levels.subjects, own))

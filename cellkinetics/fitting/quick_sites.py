@@ -93,12 +93,19 @@ def first_proposal(levels: Levels, z: Floats, rng: np.random.Generator) -> tuple
 def learn_sites(
     levels: Levels, z: Floats, proposal: Mixture, count: int, rng: np.random.Generator
 ) -> Sites:
-    """Improve each subject's proposal at z by one round of population Monte Carlo.
+    """As :func:`learn_under`, at z (free,)."""
+    return learn_under(levels, shared_at(levels, z[None]), proposal, count, rng)
+
+
+def learn_under(
+    levels: Levels, shared: Shared, proposal: Mixture, count: int, rng: np.random.Generator
+) -> Sites:
+    """Improve each subject's proposal under one z by one round of population Monte Carlo.
 
     Parameters
     ----------
     levels : Levels
-    z : float array (free,)
+    shared : Shared                     one draw
     proposal : Mixture                  batch subject
     count : int                         draws of each subject
     rng : numpy.random.Generator
@@ -107,7 +114,6 @@ def learn_sites(
     -------
     Sites
     """
-    shared = shared_at(levels, z[None])
     mixture = _with_prior(proposal, shared)
     u = mixture.draw(count, rng)
     value = log_joint(levels, shared, *every_subject(levels, 1, count), as_items(u))

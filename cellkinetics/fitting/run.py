@@ -168,7 +168,7 @@ def _sample_into(
         seed=own["spec"]["seed"],
         target_accept=sampler.target_accept,
         maxdepth=sampler.maxdepth,
-        adaptation=_adaptation(sampler.adaptation, compiled.start.size),
+        adaptation=mass_matrix(sampler.adaptation, compiled.start.size),
         folder=target / "checkpoint",
         resume=resume,
         progress=progress,
@@ -241,7 +241,7 @@ def _refuse_with_quick(**given: bool) -> None:
             raise FitError(f"--quick does not go with --{option}: {reason}. Leave one of them out.")
 
 
-def _adaptation(wanted: str, parameters: int) -> str:
+def mass_matrix(wanted: str, parameters: int) -> str:
     """The mass matrix: of low rank where there are few parameters, its updates being dear."""
     if wanted != "auto":
         return wanted

@@ -18,7 +18,15 @@ from cellkinetics.outcome.proportion import TARGET, BetaPrior, beta_prior, rate
 from cellkinetics.outcome.relapse import DEFINITION as RELAPSE_DEFINITION
 from cellkinetics.outcome.relapse import relapse_and_progression
 from cellkinetics.outcome.response import COUNT_DAYS, Prefer, assessed
-from cellkinetics.outcome.treated import treated, unfinished, untreated_note, why_not_used
+from cellkinetics.outcome.treated import (
+    cut_note,
+    cut_short,
+    last_day,
+    treated,
+    unfinished,
+    untreated_note,
+    why_not_used,
+)
 from cellkinetics.study.findings import counted
 from cellkinetics.study.study import Study
 
@@ -69,12 +77,13 @@ def response(
     rows = assessed(study, rule.name, prefer=prefer)
     rows["not_used"] = why_not_used(study, rows, cutoff=cutoff, count_after=count_after)
     rows.loc[rows["not_used"].isna() & rows["response"].isna(), "not_used"] = "no response"
-    windows = _windows(study)
+    windows = _windows(study, cutoff)
     late = {
         name: unfinished(study, end, cutoff)
         for name, (_, end) in windows.items()
         if name != "overall"
     }
+    short = {name: cut_short(study, end, cutoff) for name, (_, end) in windows.items()}
     subjects = _subjects(study, rows, windows)
     relapses = relapse_and_progression(study, rule.name, rows)
     used = rows[rows["not_used"].isna()]
@@ -92,7 +101,7 @@ def response(
         title=f"Response, {rule.title}",
         definition=_definition(study, rule.title, prefer, count_after, prior, windows),
         subjects=subjects,
-        numbers=numbers(_numbers(subjects, used, windows, late, level, prior, target)),
+        numbers=numbers(_numbers(subjects, used, windows, late, short, level, prior, target)),
         more={
             "assessments": rows,
             "disagreements": wrong.reset_index(drop=True),
@@ -102,10 +111,10 @@ def response(
     )
 
 
-def _windows(study: Study) -> dict[str, tuple[float, float]]:
+def _windows(study: Study, cutoff: float | None) -> dict[str, tuple[float, float]]:
     """Windows of time: the whole follow-up first, then the landmark and the study's own."""
     settings = study.settings.response
-    whole = {"overall": (0.0, study.settings.horizon)}
+    whole = {"overall": (0.0, last_day(study, cutoff))}
     if settings.landmark is not None:
         whole["by_landmark"] = (0.0, settings.landmark)
     return {**whole, **dict(settings.windows.items())}
@@ -186,6 +195,7 @@ def _numbers(
     used: pd.DataFrame,
     windows: dict[str, tuple[float, float]],
     late: dict[str, str],
+    short: dict[str, frozenset[str]],
     level: float,
     prior: str | BetaPrior,
     target: float,
@@ -207,7 +217,7 @@ def _numbers(
                     level=level,
                     prior=prior,
                     target=target,
-                    note=f"{days}; denominator: {of}",
+                    note=f"{days}; denominator: {of}{cut_note(short[name] & group - who)}",
                     unknown=late.get(name, ""),
                 )
     for kind in _ALONE:

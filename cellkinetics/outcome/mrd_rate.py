@@ -11,7 +11,15 @@ from cellkinetics.outcome.eln import REMISSION
 from cellkinetics.outcome.mrd import NEGATIVE, NOT_EVALUABLE, POSITIVE, mrd_samples
 from cellkinetics.outcome.proportion import TARGET, BetaPrior, beta_prior, rate
 from cellkinetics.outcome.response import assessed
-from cellkinetics.outcome.treated import treated, unfinished, untreated_note, why_not_used
+from cellkinetics.outcome.treated import (
+    cut_note,
+    cut_short,
+    last_day,
+    treated,
+    unfinished,
+    untreated_note,
+    why_not_used,
+)
 from cellkinetics.study.study import Study
 
 
@@ -59,7 +67,7 @@ def mrd(
     )
     used = samples[samples["not_used"].isna()]
     settings = study.settings
-    windows = {"overall": (0.0, settings.horizon), **dict(settings.response.windows.items())}
+    windows = {"overall": (0.0, last_day(study, cutoff)), **dict(settings.response.windows.items())}
     subjects = _subjects(study, samples)
     rows = []
     for name, window in windows.items():
@@ -69,6 +77,7 @@ def mrd(
             inside,
             "" if name == "overall" else f", {name}",
             f"day {window[0]:g} to {window[1]:g}",
+            cut_short(study, window[1], cutoff),
             {
                 "level": level,
                 "prior": prior,
@@ -92,7 +101,9 @@ def mrd(
     return Answer(
         name="mrd",
         title=f"MRD-negative rate, cut-off {limit:g} %",
-        definition=_definition(study, limit, specimen or settings.mrd.specimen, count_after, prior),
+        definition=_definition(
+            study, limit, specimen or settings.mrd.specimen, count_after, prior, windows["overall"]
+        ),
         subjects=subjects,
         numbers=numbers(rows),
         more={"samples": samples},
@@ -170,7 +181,12 @@ def _subjects(study: Study, samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rates(
-    subjects: pd.DataFrame, inside: pd.DataFrame, label: str, days: str, options: dict[str, Any]
+    subjects: pd.DataFrame,
+    inside: pd.DataFrame,
+    label: str,
+    days: str,
+    short: frozenset[str],
+    options: dict[str, Any],
 ) -> list[dict[str, Any]]:
     everyone = set(subjects["subject"])
     evaluated = set(inside.loc[inside["verdict"] != NOT_EVALUABLE, "subject"])
@@ -188,7 +204,7 @@ def _rates(
                 f"{kind}{label} (of {of})",
                 len(who & group),
                 len(group),
-                note=f"{days}; denominator: {of}",
+                note=f"{days}; denominator: {of}{cut_note(short & group - who)}",
                 **options,
             )
     return rows
@@ -200,6 +216,7 @@ def _definition(
     specimen: str,
     count_after: Collection[str],
     prior: str | BetaPrior,
+    overall: tuple[float, float],
 ) -> str:
     excluded = [n for n in ("transplant", "other_therapy") if n not in count_after]
     after = " or ".join(n.replace("_", " ") for n in excluded)
@@ -218,7 +235,7 @@ def _definition(
             "MRD-negative CR/CRh/CRi needs such a response on the same day. Denominators: "
             "evaluated (at least one positive or negative sample in the window), and all treated "
             "(no evaluable sample counts as not negative).",
-            f"Window: after day 0 to day {study.settings.horizon:g}, and the study's own windows "
+            f"Window: after day {overall[0]:g} to day {overall[1]:g}, and the study's own windows "
             "(one that ends after the data cut has no rate)."
             + (f" Samples after {after} are listed and not used." if after else ""),
             f"Intervals: Clopper-Pearson; Jeffreys (0 at no event, 1 at all events); posterior "

@@ -70,9 +70,30 @@ def unfinished(study: Study, end: float, cutoff: float | None = None) -> str:
     end : float, day              last day of the window
     cutoff : float, day           a data cut for everyone; a subject's own ``data_cut`` holds too
     """
-    own = study.subjects.loc[study.subjects["subject"].isin(treated(study)), "data_cut"]
-    last = own.fillna(np.inf).clip(upper=np.inf if cutoff is None else cutoff).max()
+    last = _cuts(study, cutoff).max()
     return f"window ends after the cut (day {last:g})" if last < end else ""
+
+
+def cut_short(study: Study, end: float, cutoff: float | None = None) -> frozenset[str]:
+    """Treated subjects whose data cut is before a window ends: nobody saw them through it."""
+    cuts = _cuts(study, cutoff)
+    return frozenset(study.subjects.loc[cuts.index[cuts < end], "subject"])
+
+
+def cut_note(subjects: Collection[str]) -> str:
+    """Say how many in a denominator may yet have what they are counted as without."""
+    return f"; data cut before its end, counted as without: {len(subjects)}" if subjects else ""
+
+
+def last_day(study: Study, cutoff: float | None = None) -> float:
+    """Last day that counts for anybody: the horizon, or a data cut for everyone before it."""
+    return study.settings.horizon if cutoff is None else min(study.settings.horizon, cutoff)
+
+
+def _cuts(study: Study, cutoff: float | None) -> pd.Series:
+    """Each treated subject's data cut, infinite without one."""
+    own = study.subjects.loc[study.subjects["subject"].isin(treated(study)), "data_cut"]
+    return own.fillna(np.inf).clip(upper=np.inf if cutoff is None else cutoff)
 
 
 def later_therapy(study: Study) -> pd.DataFrame:

@@ -43,7 +43,10 @@ Covariates = Annotated[
 ]
 Doses = Annotated[
     list[str] | None,
-    typer.Option(metavar="DOSE[@DAY]", help="cells/kg, such as 1e6 or 3e5@1; may be repeated"),
+    typer.Option(
+        metavar="DOSE[@DAY]",
+        help="cells/kg, such as 1e6 or 3e5@1; levels: 1e6,3e6 or LOW:HIGH:N; may be repeated",
+    ),
 ]
 Days = Annotated[
     str | None, typer.Option(metavar="DAYS", help="0,7,28 or FROM:TO:STEP; both by commas")
@@ -53,5 +56,12 @@ Readings = Annotated[
     typer.Option(
         metavar="OBSERVABLE[=LLOQ]",
         help="readings with residual error, as samples.csv; may be repeated",
+    ),
+]
+Limits = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="OBSERVABLE=LLOQ",
+        help="limit of quantification that persistence is counted from; may be repeated",
     ),
 ]

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cellkinetics.errors import SpecError
+from cellkinetics.declare import Model
+from cellkinetics.errors import SpecError, did_you_mean
 from cellkinetics.kernel.layout import Floats
 
 WEIGHT = 70.0
@@ -23,7 +24,7 @@ def parse_values(texts: Sequence[str], option: str = "--set") -> dict[str, float
     """
     out: dict[str, float] = {}
     for name, value in parse_pairs(texts, option).items():
-        out[name] = _number(value, f"{option} {name}={value}")
+        out[name] = parse_number(value, f"{option} {name}={value}")
     return out
 
 
@@ -52,8 +53,29 @@ def parse_readings(texts: Sequence[str]) -> dict[str, float | None]:
         name, sign, limit = (part.strip() for part in text.partition("="))
         if not name or name in out:
             raise SpecError(f"--read {text}: wanted each observable once, with a limit or without.")
-        out[name] = _number(limit, f"--read {text}", "wanted OBSERVABLE=LLOQ") if sign else None
+        where = f"--read {text}"
+        out[name] = parse_number(limit, where, "wanted OBSERVABLE=LLOQ") if sign else None
     return out
+
+
+def parse_limits(model: Model, texts: Sequence[str]) -> dict[str, float]:
+    """Read ``["car_t=0.5"]``: limits of quantification of a model's observables.
+
+    Raises
+    ------
+    SpecError                       as in :func:`parse_values`; no such observable; not above 0
+    """
+    limits = parse_values(texts, "--lloq")
+    names = [q.name for q in model.observables]
+    for name, limit in limits.items():
+        if name not in names:
+            raise SpecError(
+                f"--lloq {name}: not one of the observables of {model.name}."
+                f" {did_you_mean(name, names)}"
+            )
+        if not 0 < limit < math.inf:
+            raise SpecError(f"--lloq {name}={limit:g}: wanted a limit above 0.")
+    return limits
 
 
 def parse_times(text: str) -> Floats:
@@ -70,7 +92,7 @@ def parse_times(text: str) -> Floats:
     wanted = "wanted days such as 0,7,28 or FROM:TO:STEP such as 0:28:1"
     days: list[float] = []
     for part in text.split(","):
-        numbers = [_number(n, f"--times {text}", wanted) for n in part.split(":")]
+        numbers = [parse_number(n, f"--times {text}", wanted) for n in part.split(":")]
         if len(numbers) == 1:
             days += numbers
         elif len(numbers) == 3 and numbers[2] > 0 and numbers[1] >= numbers[0]:
@@ -114,12 +136,12 @@ def parse_doses(
         wanted = "wanted cells/kg such as 1e6 or 1e6/kg, with --flat cells such as 1e8, and the"
         wanted += " day behind an @ if it is not 0: 3e7@1"
         amount, sign, day = (part.strip() for part in text.partition("@"))
-        when = _number(day, where, wanted) if sign else 0.0
+        when = parse_number(day, where, wanted) if sign else 0.0
         per_kg = amount.lower().replace("cells", "").replace(" ", "").endswith("/kg")
         if per_kg and flat:
             raise SpecError(f"{where}: a dose per kg and --flat contradict each other.")
         amount = amount.lower().replace("cells", "").replace("/kg", "").strip()
-        number = _number(amount, where, wanted)
+        number = parse_number(amount, where, wanted)
         if not number >= 0 or not when >= 0:
             raise SpecError(f"{where}: {wanted}.")
         if flat:
@@ -136,7 +158,8 @@ def parse_doses(
     return infusions, notes
 
 
-def _number(text: str, where: str, wanted: str = "wanted a number") -> float:
+def parse_number(text: str, where: str, wanted: str = "wanted a number") -> float:
+    """A number from a text; ``where`` and ``wanted`` are said of one that is none."""
     try:
         number = float(text)
     except ValueError:

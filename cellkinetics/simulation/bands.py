@@ -86,6 +86,8 @@ def typical_table(asked: Simulation, names: Sequence[str]) -> pd.DataFrame:
     -------
     DataFrame                       class, quantity, time, value
     """
+    if asked.typical.table.empty:  # draws of one subject
+        return pd.DataFrame(columns=["class", "quantity", "time", "value"])
     tables = []
     for part in parts(replace(asked, patients=asked.typical)):
         for i, of_class in enumerate(part["patient_class"].to_numpy()):

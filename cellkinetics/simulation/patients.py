@@ -10,6 +10,7 @@ import pandas as pd
 from cellkinetics.declare import CovariateEffect, Input, Model, Parameter
 from cellkinetics.errors import ModelError, did_you_mean
 from cellkinetics.population import to_natural, to_phi
+from cellkinetics.spec import CovariateSpec
 
 CLASS_OF_ALL = "all"
 TYPICAL = "typical"
@@ -66,7 +67,7 @@ def draw_patients(
     ModelError                      an unknown parameter, class or covariate, or a value outside the
                                     parameter's scale
     """
-    _check_values(model, values)
+    check_values(model, values)
     shifts, notes = covariate_shifts(model, covariates)
     classes = _classes(model, patient_class)
     names = list(classes)
@@ -104,7 +105,7 @@ def draw_patients(
             theta[free] = to_natural(phi, q.scale, q.lower, q.upper)
         columns[q.name] = theta
     for known in model.inputs:
-        own = _input_value(model, known, covariates)
+        own = input_value(model, known, covariates)
         centres = np.array(
             [values.get(known.name, of.get(known.name, own)) for _, of in classes.values()]
         )
@@ -151,15 +152,30 @@ def covariate_shifts(
 
 
 def _shift(model: Model, effect: CovariateEffect, given: float | str) -> float:
-    where = f"{model.name}: covariate '{effect.covariate}' is {given!r}"
+    return effect.value * covariate_column(model.name, effect, effect.reference, given)
+
+
+def covariate_column(
+    model: str,
+    effect: CovariateEffect | CovariateSpec,
+    reference: float | None,
+    given: float | str,
+) -> float:
+    """What multiplies an effect's coefficient in a patient with this covariate.
+
+    Raises
+    ------
+    ModelError                      no number where one is needed, or no reference is known
+    """
+    where = f"{model}: covariate '{effect.covariate}' is {given!r}"
     if effect.form == "category":
         # A level that no effect names is the reference: its name is not in the model.
-        return effect.value if str(given) == effect.level else 0.0
+        return 1.0 if str(given) == effect.level else 0.0
     try:
         value = float(given)
     except ValueError:
         raise ModelError(f"{where}, wanted a number.") from None
-    if effect.reference is None:
+    if reference is None:
         raise ModelError(
             f"{where}, but the model states no reference value for it, so its effect cannot be"
             " computed. Leave it out."
@@ -167,8 +183,8 @@ def _shift(model: Model, effect: CovariateEffect, given: float | str) -> float:
     if effect.form == "power":
         if not 0 < value < np.inf:
             raise ModelError(f"{where}, wanted a number above 0: its effect is a power.")
-        return effect.value * log(value / effect.reference)
-    return effect.value * (value - effect.reference)
+        return log(value / reference)
+    return value - reference
 
 
 def _classes(model: Model, only: str | None) -> dict[str, tuple[float, Mapping[str, float]]]:
@@ -194,7 +210,8 @@ def _at_an_end(q: Parameter, value: float) -> bool:
     return (q.scale == "log" and value == 0) or (q.scale == "logit" and value in {q.lower, q.upper})
 
 
-def _check_values(model: Model, values: Mapping[str, float]) -> None:
+def check_values(model: Model, values: Mapping[str, float]) -> None:
+    """Refuse unknown names, and values outside their parameter's scale."""
     parameters = {q.name: q for q in model.parameters}
     inputs = {q.name for q in model.inputs}
     for name, value in values.items():
@@ -222,7 +239,7 @@ def _check_values(model: Model, values: Mapping[str, float]) -> None:
             )
 
 
-def _input_value(model: Model, known: Input, covariates: Mapping[str, float | str]) -> float:
+def input_value(model: Model, known: Input, covariates: Mapping[str, float | str]) -> float:
     """What an input is where neither the caller nor a class says: its covariate, or its default."""
     if not (known.covariate and known.covariate in covariates):
         return known.default

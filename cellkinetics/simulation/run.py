@@ -1,8 +1,9 @@
 """Simulate virtual patients of a model, all at once or in parts of bounded size."""
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,14 +19,11 @@ from cellkinetics.kernel.given import check_solver, infusions_of, times_of
 from cellkinetics.kernel.layout import Floats
 from cellkinetics.kernel.solve import solve
 from cellkinetics.simulation.patients import Patients, draw_patients
+from cellkinetics.simulation.ranges import RangeWarning, outside
 
 PATIENTS = 200
 VALUES_A_PART = 500_000
 """Predictions held at a time: bounds the memory, whatever the number of patients."""
-
-
-class RangeWarning(UserWarning):
-    """A simulation outside the range that the model states for itself."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,19 @@ class Simulation:
     ----------
     model : Model
     patients : Patients
-    typical : Patients              the typical one of each class, under the same values
+    typical : Patients              the typical one of each class, under the same values; nobody
+                                    where the patients are draws of one subject
     times : float array (time,), day
     infusions : tuple of (day, cells)       empty where dose does nothing
     example : str                           name of the published patient, or empty
     seed : int
     form, method, rtol, max_steps, threads  of the integrator
     warnings : tuple of str                 ranges that are left, each with the range
+    origin : str                            "posterior of NAME"; empty: the model as published
+    subject : str                           of a trial, whose draws the patients are; empty: nobody
+    limits : mapping                        observable -> limit of quantification, for metrics
+    dose : float                            total dose of a group, as it was asked; NaN: no groups
+    dose_unit : str                         of ``dose``
     """
 
     model: Model
@@ -58,6 +62,11 @@ class Simulation:
     max_steps: int
     threads: int
     warnings: tuple[str, ...]
+    origin: str = ""
+    subject: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    dose: float = math.nan
+    dose_unit: str = ""
 
     def __len__(self) -> int:
         """Give the number of patients."""
@@ -96,8 +105,8 @@ def plan_simulation(
                 f"{model.name}: {name} is {number!r}, wanted a whole number from 0 on."
             )
     when = np.unique(times_of(model, default_times(model.horizon) if times is None else times))
-    dosing = _dosing(model, infusions, patient)
-    known = {**_of_dose(model, dosing, weight), **(covariates or {})}
+    dosing = dosing_of(model, infusions, patient)
+    known = {**of_dose(model, dosing, weight), **(covariates or {})}
     draw = partial(
         draw_patients,
         model,
@@ -106,10 +115,11 @@ def plan_simulation(
         covariates=known,
         patient_class=patient_class,
     )
+    typical = draw(0)
     return Simulation(
         model=model,
         patients=draw(count),
-        typical=draw(0),
+        typical=typical,
         times=when,
         infusions=dosing,
         example=patient.name if patient else "",
@@ -119,7 +129,7 @@ def plan_simulation(
         rtol=rtol,
         max_steps=max_steps,
         threads=threads,
-        warnings=tuple(_outside(model, when, dosing)),
+        warnings=tuple(outside(model, when, dosing, typical.table, weight)),
     )
 
 
@@ -176,7 +186,8 @@ def simulate(
 
     Warns
     -----
-    RangeWarning                    times past the model's horizon, doses outside its range
+    RangeWarning                    times past the model's horizon, doses outside its range or that
+                                    of trials, typical values far outside the published spread
     """
     asked = plan_simulation(
         model, parameters, times, infusions, subjects=subjects, covariates=covariates,
@@ -243,9 +254,10 @@ def dose_does_nothing(model: Model) -> str:
     )
 
 
-def _dosing(
+def dosing_of(
     model: Model, infusions: Sequence[tuple[float, float]] | None, example: Example | None
 ) -> tuple[tuple[float, float], ...]:
+    """Infusions that are asked for, else those of the example or the model's reference."""
     if infusions is not None:
         if model.infuse is None:
             raise ModelError(dose_does_nothing(model))
@@ -257,7 +269,7 @@ def _dosing(
     return tuple(model.reference_dosing)
 
 
-def _of_dose(
+def of_dose(
     model: Model, dosing: tuple[tuple[float, float], ...], weight: float | None
 ) -> dict[str, float | str]:
     """Covariates that dose and weight imply, as in a study, where the model asks for them."""
@@ -270,23 +282,3 @@ def _of_dose(
             implied["cells_per_kg"] = dosing[0][1] / weight
     asked = {q.covariate for q in model.inputs} | {e.covariate for e in model.covariates}
     return {name: value for name, value in implied.items() if name in asked}
-
-
-def _outside(model: Model, times: Floats, dosing: tuple[tuple[float, float], ...]) -> Iterator[str]:
-    if times[-1] > model.horizon:
-        yield (
-            f"{model.name} is meant for days 0 to {model.horizon:g}; day {times[-1]:g} is outside"
-            " that range"
-        )
-    total = sum(cells for _, cells in dosing)
-    if dosing and model.doses is not None and not model.doses[0] <= total <= model.doses[1]:
-        yield (
-            f"{model.name} is meant for total doses of {model.doses[0]:.3g} to"
-            f" {model.doses[1]:.3g} cells; {total:.4g} cells are outside that range"
-        )
-    late = [day for day, _ in dosing if day > times[-1]]
-    if late:
-        yield (
-            f"the infusion on day {late[0]:g} comes after the last day that is simulated"
-            f" ({times[-1]:g})"
-        )

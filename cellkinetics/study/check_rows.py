@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cellkinetics.study.findings import Finding, at_rows, shown
+from cellkinetics.study.findings import Finding, at_rows, counted, shown
 from cellkinetics.study.study import Study
 from cellkinetics.study.tables import TABLES, Table
 
@@ -164,13 +164,17 @@ def _after_the_end(study: Study) -> Iterator[Finding]:
             continue
         frame = frame.assign(died=died, contact=last, cut=cut_at)
         late = day > died
+        # One mistyped death makes all that follows wrong: said once a subject and table.
+        after = frame[late].sort_values("time", kind="stable")
+        others = after.groupby("subject")["line"].transform("size") - 1
+        after["more"] = [f", and {counted(n, 'more row')}" if n else "" for n in others]
         yield from at_rows(
             "after-death",
             name,
-            frame,
-            late,
+            after,
+            ~after.duplicated("subject"),
             column="time",
-            came="day {time:g}, after the death on day {died:g}",
+            came="day {time:g}, after the death on day {died:g}{more:bare}",
             wanted="nothing after a death",
             cure="Correct this day, or the death in events.csv.",
         )

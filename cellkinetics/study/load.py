@@ -21,6 +21,8 @@ from cellkinetics.study.tables import TABLES
 from cellkinetics.study.text import plain, read_cells
 from cellkinetics.units import canonical
 
+_RESULTS = {"endpoints.json", "exposure.json"}
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -65,6 +67,7 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
     samples = _fill_units(tables["samples"], settings)
     samples, assumed = _assume(samples, assume_lloq)
     tables["samples"] = samples
+    apart = options.get("settings")
     study = Study(
         settings=settings,
         path=path,
@@ -77,6 +80,7 @@ def load(path: Path, assume_lloq: Mapping[str, float], options: NonmemOptions) -
         vitals=tables["vitals"],
         treatments=tables["treatments"],
         reported=reported,
+        settings_path=Path(apart) if isinstance(apart, str | Path) else None,
     )
     return Loaded(study, found + assumed, frozenset(unread), origin, cdisc, settings_file)
 
@@ -96,6 +100,12 @@ def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
             cure = f"Give the folder that holds {FILE}."
     elif not is_folder and not is_file:
         came = "nothing there"
+    elif is_folder and not expected & set(names) and _is_result(names):
+        came = "a result of this program, no study"
+        cure = (
+            "Give the folder that holds the study's tables; a shipped study of that name is read "
+            "from any other folder."
+        )
     elif is_folder and not expected & set(names) and not is_cdisc_folder(path):
         csvs = [name for name in names if name.endswith(".csv")]
         came = f"a folder with neither {FILE} nor any table ({listed(csvs) or 'no CSV at all'})"
@@ -121,6 +131,12 @@ def _unusable(path: Path, options: NonmemOptions) -> Finding | None:
             cure=did_you_mean(unknown, OPTIONS),
         )
     return _not_found(path, came, cure) if came else None
+
+
+def _is_result(names: list[str]) -> bool:
+    """Whether a folder is of the program's own writing: its adtte.csv makes no CDISC study."""
+    own = {OPTIONS_TOML, *(name for name in names if name.lower().startswith("adsl."))}
+    return bool(_RESULTS & set(names)) and not own & set(names)
 
 
 def _not_found(path: Path, came: str, cure: str) -> Finding:

@@ -25,8 +25,9 @@ class Study:
     (since the infusion), line; it is empty for a study that was not read from CDISC.
 
     In a study that was read from CDISC every table but ``subjects`` also has ``file``, the data set
-    of each row's ``line``. ``sources`` says what stands for the file of a table ("events.csv")
-    where there is no such file; it is empty for a folder of tables.
+    of each row's ``line``. ``settings_path`` is a file of settings that lies outside ``path``, as a
+    NONMEM-style file may have one. ``sources`` says what stands for the file of a table
+    ("events.csv") where there is no such file; it is empty for a folder of tables.
     """
 
     settings: StudySettings
@@ -42,6 +43,7 @@ class Study:
     findings: tuple[Finding, ...] = ()
     reported: pd.DataFrame = field(default_factory=pd.DataFrame)
     sources: Mapping[str, str] = field(default_factory=dict)
+    settings_path: Path | None = None
 
     @property
     def name(self) -> str:

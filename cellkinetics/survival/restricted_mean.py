@@ -62,8 +62,8 @@ def restricted_mean(km: KaplanMeier, until: float | None = None) -> RestrictedMe
     some = (events > 0) & (at_risk > events)
     terms = area_after[some] ** 2 * events[some] / (at_risk * (at_risk - events))[some]
     mean, error = float(pieces.sum()), float(np.sqrt(terms.sum()))
-    if not some.any() and error == 0:
-        note = "; ".join(filter(None, (note, "no event leaves a standard error to estimate")))
+    if error == 0:
+        note = "; ".join(filter(None, (note, "no event before its end to estimate an error from")))
         error = float("nan")
     half = float(ndtri(0.5 + km.level / 2)) * error
     return RestrictedMean(

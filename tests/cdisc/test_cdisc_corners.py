@@ -233,6 +233,19 @@ def test_the_unit_of_elapsed_time_shows_in_the_names_of_the_visits(tmp_path):
     assert "time-unit-missing" in codes(write_folder(tmp_path / "b", {"adpc.csv": text}))
 
 
+def test_elapsed_times_without_a_unit_are_one_error(tmp_path):
+    """Of doses and samples alike; each record was said to have no day besides."""
+    text = (
+        "USUBJID,EVID,PARAMCD,AFRLT,AVAL,AVALU,ALLOQ,AMT,DOSEU\n"
+        f"{A},1,DOSE,0,,,,9e7,cells\n{A},0,CARQPCR,168,1200,copies/ug,50,,\n"
+        f"{A},0,CARQPCR,,1200,copies/ug,50,,\n"
+    )
+    edits = {"adpc.csv": None, "ex.csv": None, "adppk.csv": text}
+    found = [f for f in check_study(write_folder(tmp_path, edits)) if f.file == "adppk.csv"]
+    assert [f.code for f in found if f.severity == "error"] == ["time-unit-missing"]
+    assert [f.line for f in found if f.code == "day-missing"] == [4]  # this one has no time at all
+
+
 def test_a_slip_in_an_id_is_answered_with_the_one_meant(tmp_path):
     folder = write_folder(tmp_path, {"adae.csv": (f"{A},CRS", "CART-01-01001,CRS")})
     (found,) = [f for f in check_study(folder) if f.code == "unknown-subject"]

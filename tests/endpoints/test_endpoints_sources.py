@@ -1,5 +1,6 @@
 """Endpoints of a study that was read from CDISC data sets or a NONMEM-style file."""
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -75,3 +76,15 @@ def test_a_nonmem_file_gives_what_it_holds_and_says_what_it_lacks(tmp_path):
         ours.loc[early, ["Cmax", "Tmax"]], theirs.loc[early, ["Cmax", "Tmax"]]
     )
     assert found.inputs.keys() == {"aml5.csv"}
+
+
+def test_settings_that_lie_elsewhere_are_among_the_inputs(tmp_path):
+    options = write_nonmem(read_study(find_study("aml5")), tmp_path / "aml5.csv")
+    settings = tmp_path / "elsewhere" / "s.toml"
+    settings.parent.mkdir()
+    settings.write_text("horizon = 200\n")
+    study = read_study(tmp_path / "aml5.csv", **{**options, "settings": settings})
+    assert study.settings.horizon == 200
+    found = compute_endpoints(study)
+    assert found.inputs["s.toml"] == hashlib.sha256(settings.read_bytes()).hexdigest()
+    assert found.inputs.keys() == {"aml5.csv", "s.toml"}

@@ -149,9 +149,29 @@ def test_what_no_table_records_is_not_known_and_not_zero(tmp_path):
 
 
 def test_an_infection_without_its_class_is_said(tmp_path):
-    got = answer(tmp_path, "A,5,9,Pneumonia,,other,CTCAE,3,\n")
+    rows = "A,5,9,Pneumonia,,other,CTCAE,3,\n"
+    got = answer(tmp_path, rows + "B,5,9,Rash,Skin,other,CTCAE,3,\n")
     assert count(got, "any infection") == (0, 2)
+    note = got.numbers.set_index("quantity").loc["any infection", "note"].iloc[0]
+    assert note == "of all treated; counted as without, with an event of no stated class: 1"
     assert "1 row without a class: may be of an infection." in got.notes
+
+
+def test_without_any_class_infections_are_not_known_and_not_zero(tmp_path):
+    got = answer(tmp_path, "A,5,9,Pneumonia,,other,CTCAE,3,\n").numbers.set_index("quantity")
+    for quantity in ("any infection", "infection of CTCAE grade >= 3"):
+        assert np.isnan(got.loc[quantity, "estimate"])
+        assert "no event has a class" in got.loc[quantity, "note"]
+
+
+@pytest.mark.parametrize(
+    "soc",
+    ["Infections and infestations", "INFECTIONS & INFESTATIONS", " infections", "Infektionen"],
+)
+def test_the_class_of_infections_by_any_of_its_names(tmp_path, soc):
+    got = answer(tmp_path, f"A,5,9,Pneumonia,{soc},other,CTCAE,3,\n")
+    assert count(got, "any infection") == count(got, "infection of CTCAE grade >= 3") == (1, 2)
+    assert len(got.more["infections"]) == 1
 
 
 def test_causes_of_death(tmp_path):
@@ -318,3 +338,55 @@ def test_medication_before_the_infusion_does_not_count(tmp_path):
     table = got.subjects.set_index("subject")
     assert pd.isna(table.loc["A", "corticosteroid_first_day"])
     assert table.loc["B", "corticosteroid_first_day"] == 3
+
+
+@pytest.mark.parametrize(
+    "scale", ["CTCAE", "CTCAE v5.0", "NCI-CTCAE v4.03", "nci ctcae", "CTC-AE 5"]
+)
+def test_ctcae_by_any_of_its_names(tmp_path, scale):
+    got = answer(tmp_path, f"A,5,,Rash,Skin,other,{scale},3,0\n", subjects=FOUR)
+    assert count(got, "adverse event of CTCAE grade >= 3") == (1, 4)
+
+
+def test_grades_on_no_stated_scale_are_no_zero_by_ctcae(tmp_path):
+    """They were "0 of 4 of CTCAE grade >= 3" once, with nothing said."""
+    rows = "A,5,,Rash,Skin,other,,4,0\nB,5,,Sepsis,Infections and infestations,other,,3,0\n"
+    got = answer(tmp_path, rows + "C,3,,CRS,Immune,CRS,ASTCT,3,0\n", subjects=FOUR)
+    severe = got.numbers.set_index("quantity").loc["adverse event of CTCAE grade >= 3"]
+    assert np.isnan(severe["estimate"])
+    assert "no adverse event has a grade by CTCAE" in severe["note"]
+    assert count(got, "adverse event of grade >= 3 (scale not stated)") == (2, 4)
+    assert count(got, "infection of grade >= 3 (scale not stated)") == (1, 4)
+    assert count(got, "CRS of grade >= 3 (ASTCT)") == (1, 4)
+
+
+def test_who_may_have_had_a_severe_event_on_another_scale_is_said(tmp_path):
+    rows = (
+        "A,5,,Rash,Skin,other,CTCAE,3,0\nA,6,,Nausea,Gut,other,,4,0\n"  # severe by CTCAE anyway
+        "B,5,,Rash,Skin,other,CTCAE,1,0\nB,6,,Nausea,Gut,other,WHO,4,0\n"
+        "C,6,,Nausea,Gut,other,CTCAE,,0\n"
+    )
+    got = answer(tmp_path, rows, subjects=FOUR)
+    row = got.numbers[got.numbers["quantity"] == "adverse event of CTCAE grade >= 3"].iloc[0]
+    assert (row["events"], row["n"]) == (1, 4)
+    assert row["note"] == "of all treated; counted as without, with one not graded by CTCAE: 2"
+    assert count(got, "adverse event of grade >= 3 (WHO)") == (1, 4)
+    none = answer(tmp_path / "none", "A,5,,Rash,Skin,other,CTCAE,3,0\n", subjects=FOUR)
+    quantities = list(none.numbers["quantity"])
+    assert not [q for q in quantities if "adverse event of grade" in q]
+    assert "counted as without" not in "".join(none.numbers["note"])
+
+
+@pytest.mark.parametrize(
+    ("drug", "medication"),
+    [
+        ("Dexamethason 10 mg", "corticosteroid"),
+        ("iv methylprednisolone", "corticosteroid"),
+        ("Solu-Medrol", "corticosteroid"),
+        ("RoActemra", "tocilizumab"),
+        ("Tocilizumab (2nd dose)", "tocilizumab"),
+    ],
+)
+def test_drugs_by_any_of_their_names(tmp_path, drug, medication):
+    got = answer(tmp_path, treatments=f"subject,time,drug,dose,unit,kind\nB,3,{drug},8,mg,\n")
+    assert count(got, f"{medication} given") == (1, 2)

@@ -229,6 +229,12 @@ def test_restricted_mean_by_hand():
     assert (later.until, later.note) == (3, "asked to day 10; follow-up ends on day 3")
     ended = restricted_mean(kaplan_meier([1, 2], [1, 1]), 10)
     assert (ended.until, ended.mean) == (10, 1.5)
+    # All events on the last day: the area cannot vary, and no error of 0 is claimed.
+    for event in ([1, 0, 1], [0, 0, 0]):
+        flat = restricted_mean(kaplan_meier([5, 5, 5], event))
+        assert flat.mean == 5
+        assert np.isnan([flat.std_error, flat.lower, flat.upper]).all()
+        assert flat.note == "no event before its end to estimate an error from"
 
 
 @pytest.mark.parametrize(

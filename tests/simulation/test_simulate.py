@@ -176,7 +176,8 @@ def test_ranges_are_said() -> None:
 
 
 def test_a_patient_who_cannot_be_solved_is_no_number() -> None:
-    found = simulate(DRIVEN, {"rho": 1e9, "k_a": 0.0}, DAYS, subjects=3)
+    with pytest.warns(RangeWarning, match="far outside the published spread"):
+        found = simulate(DRIVEN, {"rho": 1e9, "k_a": 0.0}, DAYS, subjects=3)
     assert (found.status != 0).all()
     assert np.isnan(found.car_t).all()
     asked = plan_simulation(DRIVEN, {"rho": 1e9, "k_a": 0.0}, DAYS, subjects=3)

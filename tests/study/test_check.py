@@ -60,6 +60,7 @@ def test_codes_are_kebab_case():
         ("empty", "a folder with neither study.toml nor any table (no CSV at all)"),
         ("other", "a folder with neither study.toml nor any table (sheet.csv)"),
         ("nul\0byte", "nothing there"),
+        ("result", "a result of this program, no study"),
     ],
 )
 def test_no_study_there(tmp_path, path, came):
@@ -67,6 +68,9 @@ def test_no_study_there(tmp_path, path, came):
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sheet.csv").write_text("a,b\n")
+    (tmp_path / "result").mkdir()
+    for name in ("endpoints.json", "adtte.csv"):  # that was "got no ADSL" once
+        (tmp_path / "result" / name).write_text("{}")
     found = check_study(tmp_path / path)
     assert [f.code for f in found] == ["study-not-found"]
     assert found[0].came == came
@@ -225,3 +229,14 @@ def test_every_sentence_ends():
 
 def test_lymphodepletion_before_the_infusion_needs_no_kind(tmp_path):
     assert check_study(write_study(tmp_path, {"treatments.csv": (",lymphodepletion", ",")})) == []
+
+
+def test_a_mistyped_death_is_said_once_a_subject_and_table(tmp_path):
+    """It had made an error of every later row: 85 in the shipped study."""
+    found = check_study(write_study(tmp_path, {"events.csv": ("P02,120,death", "P02,1,death")}))
+    late = [f for f in found if f.code == "after-death"]
+    assert len({(f.table, f.subject) for f in late}) == len(late) > 2
+    assert (
+        "samples.csv, line 6 (subject P02), time: got day 7, after the death on day 1, and 3 more "
+        "rows; wanted nothing after a death. Correct this day, or the death in events.csv."
+    ) in map(str, late)

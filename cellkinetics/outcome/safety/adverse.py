@@ -13,7 +13,7 @@ from cellkinetics.outcome.treated import last_days, treated
 from cellkinetics.study.study import Study
 
 GRADES = (1, 2, 3, 4, 5)
-INFECTIONS = "infections and infestations"  # the MedDRA system organ class
+_INFECTIONS = r"^\s*infe[ckz]"  # MedDRA: Infections and infestations, Infektionen und ..., & ...
 NO_TERM, NO_CLASS, NO_SCALE = "term not stated", "class not stated", "scale not stated"
 _KIND_TERM = {"CRS": "Cytokine release syndrome", "ICANS": "ICANS"}
 
@@ -111,13 +111,13 @@ def worst_by(events: pd.DataFrame, by: list[str], treated_count: int) -> pd.Data
 
 
 def is_infection(events: pd.DataFrame) -> pd.Series:
-    """Rows of the class "Infections and infestations", in any case."""
-    return events["soc"].str.strip().str.casefold() == INFECTIONS
+    """Rows of the class "Infections and infestations", however written."""
+    return events["soc"].str.contains(_INFECTIONS, case=False, regex=True)
 
 
 def is_ctcae(scale: pd.Series) -> pd.Series:
-    """Rows graded by CTCAE, whatever its version."""
-    return scale.str.casefold().str.startswith("ctcae")
+    """Rows graded by CTCAE, whatever its version: "CTCAE v5.0", "NCI-CTCAE 4.03", "CTC AE"."""
+    return scale.str.contains(r"\bCTC[\s_-]?AE", case=False, regex=True)
 
 
 def _one_spelling(texts: pd.Series) -> pd.Series:

@@ -15,6 +15,7 @@ from cellkinetics.outcome.safety.adverse import (
     is_infection,
     worst_by,
 )
+from cellkinetics.outcome.safety.adverse_rate import event_rates
 from cellkinetics.outcome.safety.deaths import CAUSE_COLUMNS, EARLY_DAYS, deaths
 from cellkinetics.outcome.safety.dlt import StopRule, not_of_cells, past_window, running_dlt
 from cellkinetics.outcome.safety.medication import STEROID, TOCILIZUMAB, medication
@@ -112,7 +113,7 @@ def safety(
         subjects=_subjects(study, used, more),
         numbers=numbers(
             [
-                *known("toxicities", _event_rates(used, len(everyone), options)),
+                *known("toxicities", event_rates(used, len(everyone), options)),
                 *known("crs", _syndrome_rates("CRS", more["crs"], options)),
                 *known("icans", _syndrome_rates("ICANS", more["icans"], options)),
                 *known("treatments", _use_rates(given, len(everyone), options)),
@@ -156,22 +157,6 @@ def _unknown(rows: list[dict[str, Any]], why: str) -> list[dict[str, Any]]:
     """A row for every quantity, without a number."""
     names = dict.fromkeys(r["quantity"] for r in rows if not r["quantity"].startswith("P("))
     return [number(name, NAN, n=0, method="not computed", note=why) for name in names]
-
-
-def _event_rates(used: pd.DataFrame, n: int, options: dict[str, Any]) -> list[dict[str, Any]]:
-    graded = used[is_ctcae(used["scale"])]
-    infections = used[is_infection(used)]
-    counted = {
-        "any adverse event": used,
-        "adverse event of CTCAE grade >= 3": graded[graded["grade"] >= 3],
-        "any infection": infections,
-        "infection of CTCAE grade >= 3": graded[is_infection(graded) & (graded["grade"] >= 3)],
-    }
-    return [
-        row
-        for name, rows in counted.items()
-        for row in rate(name, rows["subject"].nunique(), n, note="of all treated", **options)
-    ]
 
 
 def _syndrome_rates(

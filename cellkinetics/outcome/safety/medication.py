@@ -6,15 +6,10 @@ from cellkinetics.outcome.treated import last_days
 from cellkinetics.study.study import Study
 
 TOCILIZUMAB, STEROID = "tocilizumab", "corticosteroid"
+# Parts of a drug's name: "iv dexamethasone 10 mg", "Dexamethason", "Solu-Medrol".
 _NAMES = {
-    TOCILIZUMAB: ("tocilizumab", "actemra", "roactemra"),
-    STEROID: (
-        "dexamethasone",
-        "methylprednisolone",
-        "prednisolone",
-        "prednisone",
-        "hydrocortisone",
-    ),
+    TOCILIZUMAB: ("tocilizumab", "actemra"),
+    STEROID: ("dexamet", "prednis", "hydrocortis", "decadron", "medrol"),
 }
 
 
@@ -32,10 +27,10 @@ def medication(study: Study, cutoff: float | None = None) -> pd.DataFrame:
     ("tocilizumab" or "corticosteroid": by ``kind``, by the drug's name where kind is empty), line
     """
     rows = study.treatments.copy()
-    drug = rows["drug"].fillna("").astype(str).str.strip().str.casefold()
+    drug = rows["drug"].fillna("").astype(str).str.casefold()
     by_name = pd.Series(None, index=rows.index, dtype=object)
     for kind, names in _NAMES.items():
-        by_name[drug.str.startswith(names)] = kind
+        by_name[drug.str.contains("|".join(names))] = kind
     rows["medication"] = rows["kind"].where(rows["kind"].notna(), by_name)
     last = rows["subject"].map(last_days(study, cutoff))
     kept = rows["medication"].isin(_NAMES) & (rows["time"] >= 0) & (rows["time"] <= last)

@@ -259,7 +259,7 @@ def _reported(rows: list[dict[Hashable, Any]]) -> dict[str, Any] | None:
 
 
 def _is_astct(scale: str) -> bool:
-    return scale.casefold().startswith("astct")
+    return "astct" in scale.casefold()
 
 
 def _covers(days: list[float], report: dict[str, Any]) -> bool:

@@ -23,12 +23,13 @@ from cellkinetics.survival.partial_likelihood import Ties
 
 # Words in a covariate's name that say it was measured after the infusion. ``known`` overrules.
 _LATER = re.compile(
-    r"(?:^|_)(?:best|response|responder|remission|relapse[ds]?|mrd|cmax|c_max|tmax|t_max|auc\w*|"
-    r"expansion|peak|persistence|clast|tlast|crs|icans|tocilizumab|toci|cytopenia|on_treatment|"
-    r"post|transplanted|follow_up)(?:$|_|\d)",
-    re.IGNORECASE,
+    r"(?:^|_)(?:best|achieved|response|responder|remission|cr[hi]?|relapse[ds]?|progress\w*|mrd|"
+    r"cmax|c_max|tmax|t_max|max\w*|auc\w*|expansion|peak|persist\w*|clast|tlast|crs|icans|icu|dlt|"
+    r"tocilizumab|toci|steroids?|corticosteroids?|dexamethasone|cytopenia|on_treatment|post|"
+    r"transplant(?:ed)?|hsct|allo|follow_up|(?:day|week|month)_?0*[1-9]\d*|d0*[1-9]\d?(?!\d))(?:$|_|\d)"
 )
-_EARLIER = re.compile(r"(?:^|_)(?:prior|previous|baseline|pre|history)(?:$|_)", re.IGNORECASE)
+_EARLIER = re.compile(r"(?:^|_)(?:prior|previous|baseline|pre|history)(?:$|_)")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True)
@@ -262,11 +263,17 @@ def _at_risk(
     return rows.reset_index(drop=True), left_out.reset_index(drop=True)
 
 
+def _measured_later(name: str) -> bool:
+    """Whether a name speaks of after the infusion: "best_response", "bestResponse", "CRS grade"."""
+    words = re.sub(r"[^a-z0-9]+", "_", _CAMEL.sub("_", name).casefold())
+    return bool(_LATER.search(words)) and not _EARLIER.search(words)
+
+
 def _known_in_time(rows: pd.DataFrame, covariate: Covariate, landmark: float | None) -> None:
     """Refuse a covariate that was not known when the comparison begins."""
     name = covariate.name
     if covariate.known is None:
-        if _LATER.search(name) and not _EARLIER.search(name):
+        if _measured_later(name):
             raise SurvivalError(
                 f"immortal time: {name!r} looks like something measured after the infusion, and "
                 "nothing says when. Give the day by which it was known (known=28, with a landmark "

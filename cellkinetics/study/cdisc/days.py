@@ -182,6 +182,8 @@ def _factors(
     for text in written:
         rows = need & mask([t == text for t in texts])
         unit = text or option or _guess_unit(data, times, by_day, rows, name)
+        if unit is None and _without_unit(data):
+            continue  # said of the doses; it is true of the samples too
         if unit is None:
             i = int(np.flatnonzero(rows)[0])
             data.say(
@@ -206,6 +208,11 @@ def _factors(
                 cure=str(error)[0].upper() + str(error)[1:],
             )
     return out
+
+
+def _without_unit(data: Dataset) -> bool:
+    """Whether it was said that the elapsed times of a data set have no unit."""
+    return any(found.code == "time-unit-missing" for found in data.found)
 
 
 def _guess_unit(data: Dataset, times: Floats, by_day: Floats, rows: Bools, name: str) -> str | None:
@@ -264,7 +271,11 @@ def without_day(data: Dataset, days: Floats, wanted: Bools, columns: Sequence[st
     -------
     array (record,) of bool       the wanted records that have a day
     """
-    for i in np.flatnonzero(wanted & np.isnan(days)):
+    untold = wanted & np.isnan(days)
+    if _without_unit(data):  # a time without its unit is one mistake, not one a record
+        clocks = [name for name in ("AFRLT", "NFRLT") if name in columns]
+        untold &= mask([not text for text in data.texts(*clocks)])
+    for i in np.flatnonzero(untold):
         term = next(filter(None, (data.texts(n)[i] for n in ("PARAMCD", "AEDECOD", "EXTRT"))), "")
         data.say(
             "day-missing",
