@@ -20,6 +20,8 @@ DATA = Path(os.environ.get("CELLKINETICS_DATA", ROOT.parent / "shared" / "data")
 SETS = {
     "liu2022-stein2019": "liu2022_ball",
     "liu2022-antigen": "liu2022_ball",
+    "liu2022-car-antigen": "liu2022_ball",
+    "liu2022-smooth-gate": "liu2022_ball",
     "fandrei2024-stein2019": "fandrei2024_idecel",
     "hiv-actg315": "hiv_actg315",
 }

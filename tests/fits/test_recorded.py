@@ -33,7 +33,7 @@ def test_a_recorded_result_holds_its_checks_and_no_reading(name: str) -> None:
     assert not {"samples", "readings", "individuals"} & set(summary)
 
 
-def test_at_least_three_of_the_real_fits_passed_and_the_other_shows_why_not() -> None:
+def test_at_least_three_of_the_real_fits_passed_and_the_others_show_why_not() -> None:
     failed = [
         name
         for name in RECORDED
@@ -41,5 +41,6 @@ def test_at_least_three_of_the_real_fits_passed_and_the_other_shows_why_not() ->
             "passed"
         ]
     ]
-    assert failed == ["liu2022-antigen"]
+    # Their READMEs say what failed.
+    assert failed == ["liu2022-antigen", "liu2022-car-antigen", "liu2022-smooth-gate"]
     assert (FITS / "liu2022-antigen" / "pairs.png").stat().st_size < 400_000
