@@ -96,18 +96,18 @@ def factor_lines(e: Elimination) -> list[str]:
         lines.append(f"a{i}_{k} = {one}-{' ' if one else ''}{at('entry', q, lanes=True)}")
     filled = [entry for entry in e.factors if entry not in e.given]
     lines += [f"a{i}_{k} = {'1.0' if i == k else '0.0'}" for i, k in filled]
-    lines += [f"size{i} = abs(a{i}_{i}) + 1.0" for i in range(e.size)]
+    lines += [f"size{i} = abs_(a{i}_{i}) + 1.0" for i in range(e.size)]
     lines.append("least = 1.0")
     for p in e.order:
         pivot = f"a{p}_{p}"
-        lines += [f"share = abs({pivot}) / size{p}", "least = share if share < least else least"]
+        lines += [f"share = abs_({pivot}) / size{p}", "least = if_less(share, least, share, least)"]
         # A comparison loses what is not a number.
         lines += [f"least = least + 0.0 * {pivot}", f"over{p} = 1.0 / {pivot}"]
         for i in e.left(p):
             lines.append(f"a{i}_{p} = a{i}_{p} * over{p}")
             for k in e.right(p):
                 if i == k:
-                    lines.append(f"size{i} = size{i} + abs(a{i}_{p} * a{p}_{k})")
+                    lines.append(f"size{i} = size{i} + abs_(a{i}_{p} * a{p}_{k})")
                 lines.append(f"a{i}_{k} = fma(-a{i}_{p}, a{p}_{k}, a{i}_{k})")
     for (i, k), q in e.factors.items():
         lines.append(f"{at('lu', q, lanes=True)} = {f'over{i}' if i == k else f'a{i}_{k}'}")

@@ -5,9 +5,11 @@ segment between switches, and only the rest in every call. The first two levels 
 ``k`` that every generated function reads.
 
 Integrators carry eight subjects side by side, one a lane, so that one instruction serves many:
-their arrays hold component i of lane l at ``8 * i + l``. Closed forms have no lanes.
+their arrays hold component i of lane l at ``8 * i + l``. Closed forms have no lanes. Equations are
+written for lane l, and then turned into code for all lanes at once (``side_by_side``).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,13 +17,32 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from cellkinetics.algebra import NotAbove, Where
-
-LANES = 8
+from cellkinetics.kernel.layout import LANES
 
 
 def at(array: str, index: int, *, lanes: bool) -> str:
     """``w[3]``, or with lanes ``w[24 + l]``."""
     return f"{array}[{LANES * index} + l]" if lanes else f"{array}[{index}]"
+
+
+_OF_A_LANE = re.compile(r"\b(\w+)\[(?:([^][]*) \+ )?l\]")
+
+
+def side_by_side(lines: Sequence[str]) -> list[str]:
+    """Straight-line code of lane l as code for all lanes: what is read and written are vectors.
+
+    A function that vectors do not have (``kernel/vector.py``) leaves a loop over lanes.
+    """
+    if any("math." in line for line in lines):
+        return ["for l in range(lanes):", *("    " + line for line in lines)]
+    out = []
+    for line in lines:
+        target, value = line.split(" = ", 1)
+        value = _OF_A_LANE.sub(lambda m: f"load({m[1]}, {m[2] or 0})", value)
+        place = _OF_A_LANE.fullmatch(target)
+        known = f"store({place[1]}, {place[2] or 0}, {value})" if place else f"{target} = {value}"
+        out.append(known)
+    return out
 
 
 class _Printer(PythonCodePrinter):  # type: ignore[misc]
@@ -59,7 +80,15 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
 
 
 class _LanePrinter(_Printer):
-    """The same for the body of a loop over lanes: functions that vectorise, fused sums."""
+    """The same for code that serves all lanes: functions of vectors, fused sums."""
+
+    def _print_Where(self, expr: Where) -> str:
+        condition, then, otherwise = (self._print(e) for e in expr.args)
+        return f"if_less(0.5, {condition}, {then}, {otherwise})"
+
+    def _print_NotAbove(self, expr: NotAbove) -> str:
+        a, b = (self._print(e) for e in expr.args)
+        return f"if_at_least({b}, {a}, 1.0, 0.0)"
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         sign, factors = self._factors(expr)
@@ -111,10 +140,10 @@ class _LanePrinter(_Printer):
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False, sqrt: str = "math.sqrt") -> str:
         base, exponent = expr.as_base_exp()
-        if exponent == sp.Rational(1, 2) or (exponent.is_Integer and abs(int(exponent)) <= 4):
-            if exponent.is_Integer:
-                return "".join(("(", "*".join(self._factors(expr)[1]), ")"))
-            return super()._print_Pow(expr, rational=rational, sqrt=sqrt)
+        if exponent == sp.Rational(1, 2):
+            return f"sqrt_({self._print(base)})"
+        if exponent.is_Integer and abs(int(exponent)) <= 4:
+            return "".join(("(", "*".join(self._factors(expr)[1]), ")"))
         return f"exp_(({self._print(exponent)}) * log_({self._print(base)}))"
 
 
@@ -123,7 +152,7 @@ _PRINTER, _LANE_PRINTER = _Printer(_SETTINGS), _LanePrinter(_SETTINGS)
 
 
 def code(expression: sp.Expr, *, vector: bool = False) -> str:
-    """One expression as Python source; ``vector`` for the body of a loop over lanes."""
+    """One expression as Python source; ``vector`` for code that serves all lanes."""
     return str((_LANE_PRINTER if vector else _PRINTER).doprint(expression))
 
 
@@ -205,7 +234,7 @@ def assign(
     memory : Memory                 where static subexpressions are kept
     targets : sequence of (str, expression)     left-hand sides and their values; zeros are skipped
     prefix : str                    of the names of temporaries
-    vector : bool                   the lines stand in a loop over lanes
+    vector : bool                   the lines are to serve all lanes
 
     Returns
     -------

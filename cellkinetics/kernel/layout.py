@@ -10,6 +10,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+LANES = 8
+"""Subjects that an integrator carries side by side."""
+
 
 @dataclass(frozen=True)
 class Rows:

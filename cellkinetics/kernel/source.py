@@ -4,7 +4,8 @@ from typing import Literal
 
 import sympy as sp
 
-from cellkinetics.kernel.emit import LANES, Body, Memory, assign, at, function
+from cellkinetics.kernel.emit import Body, Memory, assign, at, function
+from cellkinetics.kernel.layout import LANES
 from cellkinetics.kernel.scaled import Reading, Scaled
 from cellkinetics.kernel.source_rhs import sensitivity
 from cellkinetics.kernel.steps import explicit_parts, implicit_parts

@@ -1,6 +1,6 @@
 """The source of a right-hand side with its derivatives, for several subjects side by side.
 
-One loop over lanes around straight-line code, which the compiler turns into vector instructions.
+Straight-line code over vectors, one entry a subject.
 An explicit method takes J S + df/dphi, written out one parameter after the other as fused
 multiply-adds; an implicit one takes the rates and the entries of J and df/dphi apart.
 """
@@ -9,18 +9,13 @@ from dataclasses import replace
 
 import sympy as sp
 
-from cellkinetics.kernel.emit import Body, Memory, assign, at
+from cellkinetics.kernel.emit import Body, Memory, assign, at, side_by_side
 from cellkinetics.kernel.scaled import Scaled
 from cellkinetics.kernel.slopes import Slopes, Terms, own_symbol, slopes
 from cellkinetics.symbolic import TIME
 
 STEP = own_symbol("step")
 Targets = list[tuple[str, sp.Expr]]
-
-
-def over_lanes(lines: list[str]) -> list[str]:
-    """A loop over lanes around straight-line code."""
-    return ["for l in range(lanes):", *("    " + line for line in lines)] if lines else []
 
 
 def sensitivity(scaled: Scaled, state: int, parameter: int) -> int:
@@ -45,7 +40,7 @@ def scaled_rhs(scaled: Scaled, memory: Memory) -> Body:
             start = f"p{i}_{j}" if (i, j) in s.by_phi else ""
             slope = fused(terms, start)
             lines.append(f"{at('dw', sensitivity(scaled, i, j), lanes=True)} = {slope}")
-    return Body(over_lanes(lines))
+    return Body(side_by_side(lines))
 
 
 def scaled_parts(scaled: Scaled, memory: Memory) -> Body:
@@ -55,7 +50,7 @@ def scaled_parts(scaled: Scaled, memory: Memory) -> Body:
     lines = _evaluated(scaled, memory, s, wanted + _derivatives(s), weighted=True)
     lines += _entry_lines(s)
     lines += [f"{at('dw', sensitivity(scaled, i, j), lanes=True)} = p{i}_{j}" for i, j in s.by_phi]
-    return Body(over_lanes(lines))
+    return Body(side_by_side(lines))
 
 
 def without_sensitivities(scaled: Scaled) -> Scaled:
@@ -76,7 +71,7 @@ def scaled_derivatives(scaled: Scaled, memory: Memory) -> Body:
     lines = _evaluated(scaled, memory, s, _derivatives(s), weighted=True)
     lines += _entry_lines(s)
     lines += [f"{at('direct', i * m + j, lanes=True)} = p{i}_{j}" for i, j in s.by_phi]
-    return Body(over_lanes(lines))
+    return Body(side_by_side(lines))
 
 
 def _entry_lines(s: Slopes) -> list[str]:
@@ -98,7 +93,7 @@ def _derivatives(s: Slopes) -> Targets:
 def _evaluated(
     scaled: Scaled, memory: Memory, s: Slopes, wanted: Targets, *, weighted: bool
 ) -> list[str]:
-    """The body of a loop that computes h times each target; ``weighted`` with slopes of sums."""
+    """Lines that compute h times each target; ``weighted`` with slopes of sums."""
     symbols = scaled.symbolic.states.values()
     names = {y: sp.Symbol(f"y{i}") for i, y in enumerate(symbols)} | {TIME: sp.Symbol("t[l]")}
     sums = [(str(q), sp.Add(*(c * _nth(names, i) for i, c in terms))) for q, terms in s.sums]

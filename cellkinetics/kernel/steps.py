@@ -6,16 +6,18 @@ one step, and the arrays which that uses.
 """
 
 import re
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 
 from cellkinetics.kernel.elimination import eliminate, factor_lines, substitution_lines
-from cellkinetics.kernel.emit import Body, Memory, at, function
+from cellkinetics.kernel.emit import Body, Memory, at, function, side_by_side
 from cellkinetics.kernel.esdirk import KVAERNO5, Esdirk, first_guess
 from cellkinetics.kernel.scaled import Scaled
 from cellkinetics.kernel.slopes import slopes
 from cellkinetics.kernel.source_rhs import (
     entries,
     fused,
-    over_lanes,
     scaled_derivatives,
     scaled_parts,
     scaled_rhs,
@@ -63,6 +65,13 @@ def filled(text: str, **values: str) -> str:
     return text
 
 
+@cache
+def _arithmetic() -> str:
+    """What lanes compute with. A module is named by its text, so that names what it imports too."""
+    text = Path(__file__).with_name("vector.py").read_bytes()
+    return filled(LANE_ARITHMETIC, VECTORS=f"vector.py {sha256(text).hexdigest()[:16]}")
+
+
 def _control(order: int) -> dict[str, str]:
     """Powers of the squared error, of this step and the one before."""
     before = 0.5 * SMOOTHING
@@ -98,8 +107,8 @@ def _column(array: str, state: int | str) -> str:
 
 
 def _over_columns(lines: list[str]) -> Body:
-    """A loop over parameters around one over lanes."""
-    return Body(["for j in range(N_PARAMETERS):", *("    " + x for x in over_lanes(lines))])
+    """A loop over parameters, all lanes at once."""
+    return Body(["for j in range(N_PARAMETERS):", *("    " + x for x in side_by_side(lines))])
 
 
 def _products(
@@ -177,9 +186,9 @@ def explicit_parts(scaled: Scaled, memory: Memory, tableau: Tableau = VERNER7) -
         ]
         equations = [
             function("scaled_rhs(t, w, k, h, dw, lanes)", scaled_rhs(scaled, memory)),
-            function("begin_step(h, slope, k0, lanes)", Body(over_lanes(begin))),
+            function("begin_step(h, slope, k0, lanes)", Body(side_by_side(begin))),
         ]
-    before = [LANE_ARITHMETIC, filled(LANE_FUNCTIONS, **values)]
+    before = [_arithmetic(), filled(LANE_FUNCTIONS, **values)]
     return before, equations, [filled(ODE_SOLVER, **values)]
 
 
@@ -243,8 +252,8 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
         function(
             "derivatives(t, w, k, h, entry, direct, lanes)", scaled_derivatives(scaled, memory)
         ),
-        function("factor(entry, lu, kept, lanes)", Body(over_lanes(factor_lines(jacobian)))),
-        function("substitute(lu, x, lanes)", Body(over_lanes(one))),
+        function("factor(entry, lu, kept, lanes)", Body(side_by_side(factor_lines(jacobian)))),
+        function("substitute(lu, x, lanes)", Body(side_by_side(one))),
         function("substitute_columns(lu, x, lanes)", _over_columns(columns)),
         function(
             "along(entry, direct, s, ds, lanes)",
@@ -254,5 +263,5 @@ def implicit_parts(scaled: Scaled, memory: Memory, method: Esdirk = KVAERNO5) ->
         IMPLICIT_FUNCTIONS,
     ]
     constants = "\n".join(f"{name} = {value}" for name, value in sizes.items())
-    before = [constants, IMPLICIT_CONSTANTS, LANE_ARITHMETIC, filled(LANE_FUNCTIONS, **values)]
+    before = [constants, IMPLICIT_CONSTANTS, _arithmetic(), filled(LANE_FUNCTIONS, **values)]
     return before, equations, [filled(ODE_SOLVER, **values)]

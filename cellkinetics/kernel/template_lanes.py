@@ -4,6 +4,11 @@ A call, a branch or a table would stop the compiler from serving several lanes a
 """
 
 LANE_ARITHMETIC = '''
+from cellkinetics.kernel.vector import (
+    abs_, fma, if_at_least, if_less, load, mantissa_of, power_of, sqrt_, store, times_power_of_two,
+)  # @VECTORS@
+
+
 @intrinsic
 def as_double(context, bits):
     """The double with these bits."""
@@ -16,20 +21,11 @@ def as_int(context, x):
     return types.int64(types.float64), lambda c, b, s, a: b.bitcast(a[0], ir.IntType(64))
 
 
-@intrinsic
-def fma(context, a, b, c):
-    """a * b + c, rounded once: the same number in every process, unlike what fastmath does.
-
-    One instruction on what was made since 2013 or so; before, a call: slow but the same number.
-    """
-    return types.float64(a, b, c), lambda c, b, s, a: b.fma(*a)
-
-
 @njit(**OPTIONS)
 def exp_(x):
     """exp to 1 ulp, without a call or a branch; held within exp(-708) and exp(709)."""
-    x = x if x < 709.0 else 709.0
-    x = x if x > -708.0 else -708.0
+    x = if_less(x, 709.0, x, 709.0)
+    x = if_less(-708.0, x, x, -708.0)
     m = fma(x, 1.4426950408889634, 6755399441055744.0)
     n = m - 6755399441055744.0
     r = fma(n, -6.93147180369123816490e-01, x)
@@ -45,18 +41,16 @@ def exp_(x):
     odd = fma(s, odd, 0.008333333333494461)
     odd = fma(s, odd, 0.16666666666666413)
     p = fma(s, fma(r, odd, even), r) + 1.0
-    return as_double(as_int(p) + (as_int(m) << 52))
+    return times_power_of_two(p, m)
 
 
 @njit(**OPTIONS)
 def log_(x):
     """log to 2 ulp, without a call or a branch; NaN below 0, -745 at 0."""
-    tiny = x < 2.2250738585072014e-308
-    y = x * 18014398509481984.0 if tiny else x
-    bits = as_int(y) - 0x3FE6A09E667F3BCD
-    # The exponent by an arithmetic shift, as a double by the same trick as in exp_.
-    n = as_double((bits >> 52) + 0x4338000000000000) - 6755399441055744.0
-    z = as_double((bits & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD)
+    tiny = 2.2250738585072014e-308
+    y = if_less(x, tiny, x * 18014398509481984.0, x)
+    n = power_of(y)
+    z = mantissa_of(y)
     f = (z - 1.0) / (z + 1.0)
     q = f * f
     p = 1.0 / 21.0
@@ -70,10 +64,10 @@ def log_(x):
     p = p * q + 1.0 / 5.0
     p = p * q + 1.0 / 3.0
     p = 2.0 * f * (p * q + 1.0)
-    n = n - 54.0 if tiny else n
+    n = if_less(x, tiny, n - 54.0, n)
     value = n * 6.93147180369123816490e-01 + (n * 1.90821492927058770002e-10 + p)
-    value = -745.0 if x == 0.0 else value
-    return value if x >= 0.0 else np.nan
+    value = if_at_least(0.0, x, -745.0, value)
+    return if_at_least(x, 0.0, value, np.nan)
 
 
 @njit(**OPTIONS)

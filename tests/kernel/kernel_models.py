@@ -2,7 +2,6 @@
 
 import math
 import re
-import struct
 from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
@@ -21,7 +20,7 @@ from cellkinetics.declare import (
     State,
 )
 from cellkinetics.kernel.compiled import Kernel
-from cellkinetics.kernel.layout import Dosing, Floats, Rows, ragged_start
+from cellkinetics.kernel.layout import LANES, Dosing, Floats, Rows, ragged_start
 
 
 def parameter(name: str, unit: str, typical: float, **more: Any) -> Parameter:
@@ -230,24 +229,52 @@ def _exact_fma(a: float, b: float, c: float) -> float:
 _FINITE_FMA = getattr(math, "fma", _exact_fma)  # not in Python 3.12
 
 
-def fma(a: float, b: float, c: float) -> float:
-    """a * b + c, rounded once."""
+def _one_fma(a: float, b: float, c: float) -> float:
     try:
         return float(_FINITE_FMA(float(a), float(b), float(c)))
     except (ValueError, OverflowError):  # infinite, or not a number
         return float(np.float64(a) * b + c)
 
 
+fma = np.vectorize(_one_fma, otypes=[np.float64])
+"""a * b + c, rounded once; of numbers or arrays."""
+
+
+def _bits(x: Any) -> Any:
+    return np.asarray(x, dtype=np.float64).view(np.int64)
+
+
+def _doubles(bits: Any) -> Any:
+    return np.asarray(bits, dtype=np.int64).view(np.float64)
+
+
+def _store(array: Any, first: int, value: Any) -> None:
+    array[first : first + LANES] = value
+
+
+_ROOT_HALF = 0x3FE6A09E667F3BCD
+VECTORS: dict[str, Any] = {
+    "load": lambda array, first: array[first : first + LANES].copy(),
+    "store": _store,
+    "fma": fma,
+    "if_less": lambda a, b, x, y: np.where(np.less(a, b), x, y),
+    "if_at_least": lambda a, b, x, y: np.where(np.greater_equal(a, b), x, y),
+    "sqrt_": np.sqrt,
+    "abs_": np.abs,
+    "times_power_of_two": lambda x, m: _doubles(_bits(x) + (_bits(m) << 52)),
+    "power_of": lambda x: ((_bits(x) - _ROOT_HALF) >> 52).astype(np.float64),
+    "mantissa_of": lambda x: _doubles(((_bits(x) - _ROOT_HALF) & 0x000FFFFFFFFFFFFF) + _ROOT_HALF),
+    "as_int": lambda x: int(_bits(x)),
+    "as_double": lambda i: float(_doubles((int(i) + 2**63) % 2**64 - 2**63)),
+}
+"""What LLVM does in compiled code, said again in NumPy."""
+
+
 def uncompiled(source: str) -> SimpleNamespace:
     """A kernel's module run as plain Python: what its text says, operation by operation."""
     space: dict[str, Any] = {}
     exec(compile(re.sub(r"@njit\(.*\)\n", "", source), "<kernel>", "exec"), space)
-    # The three that are LLVM's own.
-    space.update(
-        fma=fma,
-        as_double=lambda i: struct.unpack("<d", struct.pack("<Q", int(i) % 2**64))[0],
-        as_int=lambda x: struct.unpack("<q", struct.pack("<d", x))[0],
-    )
+    space.update(VECTORS)
     return SimpleNamespace(**space)
 
 
@@ -260,4 +287,6 @@ def changed(source: str, old: str, new: str, *, places: int = 1) -> str:
 def with_text(kernel: Kernel, source: str) -> Kernel:
     """The kernel run as plain Python from another text."""
     module: Any = uncompiled(source)
+    # Compiled code has no warnings: what is no number is carried on.
+    module.solve = np.errstate(all="ignore")(module.solve)
     return replace(kernel, source=source, module=module, rescues=False)

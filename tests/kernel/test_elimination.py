@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_models import VECTORS
 
 from cellkinetics.kernel.elimination import eliminate, factor_lines, substitution_lines
-from cellkinetics.kernel.emit import LANES
-from cellkinetics.kernel.layout import Floats
+from cellkinetics.kernel.emit import side_by_side
+from cellkinetics.kernel.layout import LANES, Floats
 
 
 def solved(j: Floats, entries: list[tuple[int, int]], b: Floats) -> tuple[Floats, float]:
     """(I - J)^-1 b by the generated lines, and what the worst pivot kept."""
     e = eliminate(len(j), entries)
     space = {
-        "fma": lambda a, b, c: a * b + c,
+        **VECTORS,
         "entry": np.repeat([j[entry] for entry in e.given], LANES) if e.given else np.zeros(0),
         "lu": np.zeros(LANES * len(e.factors)),
         "kept": np.zeros(LANES),
         "x": np.repeat(b, LANES),
-        "l": 3,
     }
     lines = [*factor_lines(e), *substitution_lines(e, f"x[{LANES} * {{i}} + l]")]
     with np.errstate(all="ignore"):
-        exec("\n".join(lines), space)
+        exec("\n".join(side_by_side(lines)), space)
     return np.asarray(space["x"]).reshape(len(b), LANES)[:, 3], float(np.asarray(space["kept"])[3])
 
 
