@@ -154,6 +154,6 @@ def _number(formula: sp.Expr, values: dict[sp.Symbol, float]) -> float:
 
 def _origin(q: Parameter) -> str:
     first = q.source or f"ASSUMPTION: {q.assumption}"
-    if q.omega_assumption and q.source:
+    if q.omega_assumption:
         return f"{first}; omega ASSUMPTION: {q.omega_assumption}"
-    return first
+    return f"{first}; omega: {q.omega_source}" if q.omega_source else first

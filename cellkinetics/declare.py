@@ -5,14 +5,17 @@ and lists its quantities with unit, value and source. :mod:`cellkinetics.symboli
 functions once on symbols; everything else is derived from that.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import Any, Literal, Protocol
+from numbers import Real
+from typing import Any, Literal, Protocol, get_args
 
-from cellkinetics.errors import ModelError
+from cellkinetics.errors import ModelError, did_you_mean
 
 Scale = Literal["log", "logit", "identity"]
+CovariateForm = Literal["power", "exponential", "category"]
 Expression = Any
 """What a model function computes with: a SymPy expression, or a quantity with a unit."""
 
@@ -24,6 +27,17 @@ class Named(Protocol):
 
 
 Equations = Mapping[str, Expression]
+_LARGEST_RSE = 10.0  # 1000 %: what is above was meant in per cent
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is one finite number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
+def is_said(text: str) -> bool:
+    """Whether a text says anything: a source of blanks is none."""
+    return bool(text and text.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +117,17 @@ class Parameter:
 
     def __post_init__(self) -> None:
         where = f"parameter '{self.name}'"
-        if bool(self.source) == bool(self.assumption):
+        if is_said(self.source) == is_said(self.assumption):
             raise ModelError(
                 f"{where}: give either a source (with table or equation number) or an"
                 " assumption (with its reason), and only one of them."
             )
-        if not isfinite(self.typical):
-            raise ModelError(f"{where}: typical value {self.typical} is not a finite number.")
+        if self.scale not in get_args(Scale):
+            raise ModelError(
+                f"{where}: scale '{self.scale}'. {did_you_mean(str(self.scale), get_args(Scale))}"
+            )
+        if not _is_number(self.typical):
+            raise ModelError(f"{where}: typical value {self.typical!r} is not a finite number.")
         if self.scale == "log" and self.typical <= 0:
             raise ModelError(
                 f"{where}: typical value {self.typical} has no logarithm."
@@ -120,8 +138,21 @@ class Parameter:
                 f"{where}: typical value {self.typical} is not between"
                 f" {self.lower} and {self.upper}. Move the bounds (lower=, upper=)."
             )
-        if self.omega is not None and not self.omega > 0:
-            raise ModelError(f"{where}: omega {self.omega} is not above 0. Leave it out for none.")
+        for name in ("omega", "rse", "rse_omega"):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and value > 0):
+                raise ModelError(
+                    f"{where}: {name} {value!r} is not a number above 0. Leave it out for none."
+                )
+            if value is not None and name != "omega" and value > _LARGEST_RSE:
+                raise ModelError(
+                    f"{where}: {name} {value:g} is a fraction, and this one is"
+                    f" {100 * value:g} %. Write {value / 100:g} for {value:g} %."
+                )
+        if self.scale != "logit" and (self.lower, self.upper) != (0.0, 1.0):
+            raise ModelError(
+                f"{where}: lower and upper belong to scale='logit', not '{self.scale}'."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +165,7 @@ class CovariateEffect:
 
     parameter: str
     covariate: str
-    form: Literal["power", "exponential", "category"]
+    form: CovariateForm
     value: float
     rse: float
     reference: float | None = None
@@ -294,6 +325,61 @@ class Model:
     deviations: tuple[str, ...] = ()
     time_unit: str = "day"
     tags: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Refuse what is not of the kind that everything else relies on."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", str(self.name)):
+            raise ModelError(
+                f"name= is {self.name!r}, not one word of letters from a to z, digits, '_', '-' and"
+                " '.': files are called after it."
+            )
+        for name, kind in _MEMBERS.items():
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or not all(isinstance(x, kind) for x in given):
+                raise ModelError(
+                    f"{name}= is no tuple of {kind.__name__} alone. One by itself has a comma"
+                    f" after it: {name}=({kind.__name__}(...),)."
+                )
+        for name in _FUNCTIONS:
+            function = getattr(self, name)
+            if not callable(function) and (function is not None or name in ("initial", "observe")):
+                raise ModelError(f"{name}= is {function!r}, not a function. Give {name}={name}.")
+        if not (_is_number(self.horizon) and self.horizon > 0):
+            raise ModelError(f"horizon= is {self.horizon!r}, not a number of days above 0.")
+        dosings = {"reference_dosing=": self.reference_dosing} | {
+            f"example '{e.name}': dosing": e.dosing for e in self.examples if e.dosing
+        }
+        for name, dosing in dosings.items():
+            if not isinstance(dosing, tuple) or not all(_is_pair(x) for x in dosing):
+                raise ModelError(
+                    f"{name} is {dosing!r}, no tuple of (day, cells). One infusion alone has a"
+                    " comma after it: ((0.0, 1e8),)."
+                )
+        if self.doses is not None and not _is_pair(self.doses):
+            raise ModelError(
+                f"doses= is {self.doses!r}, not the least and the largest total dose, in cells."
+                " Give two numbers: doses=(1e7, 1e9)."
+            )
+
+
+def _is_pair(value: object) -> bool:
+    """Whether it is two finite numbers."""
+    return isinstance(value, tuple) and len(value) == 2 and all(_is_number(x) for x in value)
+
+
+_MEMBERS: Mapping[str, type] = {
+    "states": State,
+    "parameters": Parameter,
+    "observables": Observable,
+    "inputs": Input,
+    "covariates": CovariateEffect,
+    "residuals": Residual,
+    "published": Published,
+    "examples": Example,
+    "classes": PatientClass,
+    "characteristics": Characteristic,
+}
+_FUNCTIONS = ("initial", "observe", "rhs", "solution", "derived", "switches", "infuse")
 
 
 NEVER = inf

@@ -13,6 +13,7 @@ from cellkinetics.errors import SpecError, did_you_mean
 from cellkinetics.study.nonmem_layout import NonmemOptions
 
 FILE = "fit.toml"
+KEPT_MODEL = "model.py"  # what a result calls the model file that it keeps
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -286,11 +287,16 @@ def model_of(spec: FitSpec, folder: Path) -> Model:
 
 
 def model_file(spec: FitSpec, folder: Path) -> Path | None:
-    """The file that declares a fit's model, beside its fit.toml or elsewhere; none if it ships."""
+    """The file that declares a fit's model, beside its fit.toml or elsewhere; none if it ships.
+
+    In the folder of a result it lies under the name that results give it.
+    """
     if not spec.model.endswith(".py"):
         return None
-    beside = folder / spec.model
-    return beside if beside.is_file() else Path(spec.model)
+    for beside in (folder / spec.model, folder / KEPT_MODEL):
+        if beside.is_file():
+            return beside
+    return Path(spec.model)
 
 
 def parse_spec(content: dict[str, Any], *, where: str = FILE) -> FitSpec:

@@ -151,6 +151,24 @@ def _slope_late(solve: Any, model: Model) -> float:
     return float(-np.polyfit(days, np.log(solve(model, None, days).car_t.values[0]), 1)[0])
 
 
+def _untreated(quantity: str, day: float) -> Compute:
+    """How many times a quantity grows to a day without CAR-T cells."""
+
+    def compute(solve: Any, model: Model) -> float:
+        level = solve(model, None, [0.0, day], [])[quantity].values[0]
+        return float(level[1] / level[0])
+
+    return compute
+
+
+def _all_cells(solve: Any, model: Model) -> float:
+    """CAR-T cells in blood and tissue on day 30 if none grew and none died."""
+    still = {"r_e": 0.0, "d_e": 0.0, "r_m": 0.0, "d_m": 0.0}
+    found = solve(model, still, [30.0], rtol=1e-9)
+    names = ("effector", "effector_tissue", "memory", "memory_tissue")
+    return float(sum(found[name].values[0, 0] for name in names))
+
+
 def _fold(example: str, quantity: str, name: str) -> Compute:
     """Largest over smallest peak with half, once, 1.5 and twice the patient's burden or dose."""
 
@@ -171,6 +189,7 @@ def _fold(example: str, quantity: str, name: str) -> Compute:
 
 
 WORKED = "worked from the equations and Table S1, S2"
+SLOW = "worked from the equations: balance of blood and tissue, which slow decline upsets by 0.5 %"
 VIGNETTE = "nlmixr2lib vignette Hardiansyah_2019_CART_crs_qsp, re-solution of the published model"
 
 
@@ -197,6 +216,25 @@ PUBLISHED = (
     _number("UPN1: AUC0-28d in blood, 10^9 cells*day", "14.59", _area("UPN1")),
     _number("UPN1: tissue over blood of late memory", "41.918", _ratio_late, VIGNETTE),
     _number("UPN1: terminal slope of CAR-T, 1/day", "0.00832", _slope_late, VIGNETTE),
+    *(
+        Published(name=name, value=value, rtol=0.01, source=SLOW, compute=compute)
+        for name, value, compute in (
+            ("UPN1: late memory in tissue over blood, k_in/k_out", 41.73, _ratio_late),
+            ("UPN1: terminal slope, (d_m - r_m)/(1 + k_in/k_out), 1/day", 0.00836, _slope_late),
+        )
+    ),
+    _number(
+        "B cells on day 350 without infusion, exp(350 (r_b - d_b)) fold",
+        "1.8130",
+        _untreated("cll_cells", 350.0),
+    ),
+    *(
+        _number(
+            f"{label} on day 350 without infusion, fold", "1.000000000", _untreated(quantity, 350.0)
+        )
+        for label, quantity in (("IL-6", "il6"), ("IL-10", "il10"), ("IFN-gamma", "ifng"))
+    ),
+    _number("UPN1: CAR-T cells without growth and death, 10^9 (the dose)", "1.1000000", _all_cells),
     _number("UPN3: Cmax in blood, 10^9 cells", "0.0969", _peak("UPN3", "car_t"), VIGNETTE),
     _number("UPN3: Tmax, day", "27.2", _day_of_peak("UPN3", "car_t"), VIGNETTE),
     _number(

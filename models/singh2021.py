@@ -151,6 +151,17 @@ def _untreated(quantity: str, day: float, **changed: float) -> Compute:
     return compute
 
 
+def _produced_over_lost(marker: str, made: str, lost: str, scale: float) -> Compute:
+    """A marker's production over its loss at infusion: 1 where its derivative is 0."""
+
+    def compute(solve: Any, model: Model) -> float:
+        value = {q.name: q.typical for q in model.parameters}
+        level = float(solve(model, None, [0.0], [])[marker][0, 0])
+        return scale * value[made] * value["tumour_0"] / (value[lost] * level)
+
+    return compute
+
+
 def _folds(over: str) -> Compute:
     """Median fold range of Cmax over burdens (or doses), at each dose (or burden)."""
 
@@ -195,6 +206,22 @@ PUBLISHED = (
         "soluble BCMA on day 365 without infusion and growth, fold",
         "1.000000000",
         _untreated("sbcma", 365.0, kg=0.0),
+    ),
+    _number(
+        "M-protein on day 365 without infusion and growth, fold",
+        "1.000000000",
+        _untreated("mprotein", 365.0, kg=0.0),
+    ),
+    *(
+        _number(
+            f"{label} over its loss at infusion, as produced by the tumour, fold",
+            "1.000000000",
+            _produced_over_lost(*names),
+        )
+        for label, names in (
+            ("M-protein", ("mprotein", "pm", "km", 1e-12)),
+            ("soluble BCMA", ("sbcma", "pb", "kb", 1e-6)),
+        )
     ),
     *(
         _number(

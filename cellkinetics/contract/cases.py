@@ -123,9 +123,10 @@ def random_times(case: Case, *, on_switches: bool, away: float = 0.0) -> list[Fl
     ``away`` keeps rows from switches that move when phi moves by so much.
     """
     rng = np.random.default_rng(21)
+    horizon, early = case.model.horizon, min(30.0, case.model.horizon)
     times = []
     for tau, dtau in zip(case.switches, case.switches_phi, strict=True):
-        t = np.concatenate([[0.0], rng.uniform(0, 30, 12), rng.uniform(30, case.model.horizon, 4)])
+        t = np.concatenate([[0.0], rng.uniform(0, early, 12), rng.uniform(early, horizon, 4)])
         finite = np.isfinite(tau) & (tau >= 0)
         if on_switches:
             t = np.concatenate([t, tau[finite]])

@@ -2,15 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from math import isfinite
+from math import inf, isfinite, isnan
+from typing import get_args
 
 from cellkinetics.balance import check_units
 from cellkinetics.contract.finding import Place
-from cellkinetics.declare import Example, Model, PatientClass
+from cellkinetics.declare import (
+    CovariateEffect,
+    CovariateForm,
+    Example,
+    Model,
+    PatientClass,
+    is_said,
+)
 from cellkinetics.errors import ModelError, did_you_mean
 from cellkinetics.study.findings import Finding
 from cellkinetics.study.tables import TREATMENT_KINDS
 
+COVARIATE_FORMS: tuple[str, ...] = get_args(CovariateForm)
 _LOOSEST = 0.05  # a published number with a wider tolerance lets anything pass
 _IN_FUNCTION = re.compile(r"(\w+)\(\)\['(\w+)'\]: ")
 _OF_UNIT = re.compile(r"the unit of '(\w+)'")
@@ -45,7 +54,7 @@ def check_balance(place: Place, model: Model) -> list[Finding]:
         sentences = check_units(model)
     except ModelError as error:
         sentences = [str(error)]
-    except Exception as error:  # whatever a user's function raises is a finding
+    except (Exception, SystemExit) as error:  # whatever a user's function raises is a finding
         sentences = [f"cannot be run on quantities with units ({type(error).__name__}: {error})."]
     found = []
     for text in sentences:
@@ -69,6 +78,12 @@ def _texts(place: Place, model: Model) -> Iterator[Finding]:
                 "text-missing", came=f"no {name}", wanted=f"{name}= in words of a reader",
                 line=place.line_of_keyword(name),
             )  # fmt: skip
+    if not is_said(model.identifiability):
+        yield place.found(
+            "identifiability-missing", came="no identifiability",
+            wanted="what samples can tell of its parameters, and what leans on assumed values",
+            line=place.line_of_keyword("name"),
+        )  # fmt: skip
     meanings = [(q.name, q.meaning) for q in model.parameters]
     meanings += [(q.name, q.meaning) for q in model.inputs]
     meanings += [(q.name, q.meaning) for q in model.states]
@@ -109,8 +124,15 @@ def _effects(place: Place, model: Model) -> Iterator[Finding]:
             wrong = f"rse {effect.rse:g}, which would be taken as certain"
         elif (effect.form == "category") != (effect.level is not None):
             wrong = "a level without form='category', or the other way round"
-        elif bool(effect.source) == bool(effect.assumption):
-            wrong, cure = "neither one origin nor none but one", f"Give {_ORIGIN}."
+        elif not isfinite(effect.value):
+            wrong = f"value {effect.value:g}, which is no finite number"
+        elif effect.form not in COVARIATE_FORMS:
+            wrong, cure = f"form '{effect.form}'", did_you_mean(effect.form, COVARIATE_FORMS)
+        elif effect.form != "category" and not _has_reference(effect):
+            wrong = f"reference {effect.reference}, wanted the covariate of the typical patient"
+            wrong += ", above 0" if effect.form == "power" else ""
+        elif is_said(effect.source) == is_said(effect.assumption):
+            wrong, cure = "not exactly one origin", f"Give {_ORIGIN}."
         seen.add(effect.name)
         if wrong:
             yield place.found(
@@ -122,9 +144,11 @@ def _effects(place: Place, model: Model) -> Iterator[Finding]:
         wrong, cure = "", ""
         if r.observable not in observables:
             wrong, cure = "no such observable", did_you_mean(r.observable, observables)
-        elif not r.sd > 0:
-            wrong = f"sd {r.sd:g}, wanted above 0"
-        elif bool(r.source) == bool(r.assumption):
+        elif not 0 < r.sd < inf:
+            wrong = f"sd {r.sd:g}, wanted a number above 0"
+        elif [q.observable for q in model.residuals].count(r.observable) > 1:
+            wrong = "a second one"
+        elif is_said(r.source) == is_said(r.assumption):
             wrong = f"no single origin; wanted {_ORIGIN}"
         if wrong:
             yield place.found(
@@ -132,6 +156,12 @@ def _effects(place: Place, model: Model) -> Iterator[Finding]:
                 line=place.line_of_keyword("residuals"),
             )  # fmt: skip
     for known in model.inputs:
+        if isnan(known.default):
+            yield place.found(
+                "input-wrong", came=f"input '{known.name}': default {known.default:g}",
+                wanted="a number; NEVER is the time of what does not happen",
+                line=place.line_of_name(known.name),
+            )  # fmt: skip
         if known.first_treatment and known.first_treatment not in TREATMENT_KINDS:
             yield place.found(
                 "treatment-unknown",
@@ -140,6 +170,12 @@ def _effects(place: Place, model: Model) -> Iterator[Finding]:
                 cure=did_you_mean(known.first_treatment, TREATMENT_KINDS),
                 line=place.line_of_name(known.name),
             )
+
+
+def _has_reference(effect: CovariateEffect) -> bool:
+    """Whether a covariate's effect says where it is none; a power, where that has a logarithm."""
+    lowest = 0.0 if effect.form == "power" else -inf
+    return effect.reference is not None and lowest < effect.reference < inf
 
 
 def _doses(place: Place, model: Model) -> Iterator[Finding]:
@@ -237,7 +273,7 @@ def _of_values(
         }[q.scale]
         if not allowed:
             return f"{name} = {value:g}, which its {q.scale} scale does not allow", ""
-    if bool(owner.source) == bool(owner.assumption):
+    if is_said(owner.source) == is_said(owner.assumption):
         return "no single origin", f"Give {_ORIGIN}."
     return "", ""
 
@@ -247,6 +283,10 @@ def _published(place: Place, model: Model) -> Iterator[Finding]:
         wrong = ""
         if not entry.source.strip():
             wrong = "no source"
+        elif not isfinite(entry.value) or entry.value == 0:
+            wrong = f"value {entry.value:g}, of which nothing can be within rtol"
+        elif [x.name for x in model.published].count(entry.name) > 1:
+            wrong = "a name that stands twice"
         elif not 0 < entry.rtol < _LOOSEST:
             wrong = f"rtol {entry.rtol:g}, wanted above 0 and below {_LOOSEST:g}"
         if wrong:

@@ -35,6 +35,7 @@ def import_model(path: Path) -> tuple[Place, Model | None, list[Finding]]:
             "model-not-found", came=f"no file '{path}'", wanted="a Python file", cure=_START
         )
         return place, None, [found]
+    path = path.absolute()  # a file that changes the working directory is found all the same
     try:
         module = import_file(path)
     except ModelError as error:
@@ -70,11 +71,13 @@ def _not_imported(place: Place, error: BaseException) -> Finding:
     if isinstance(error, ModelError):
         sentence = str(error)
         named = re.match(r"parameter '(\w+)': ", sentence)
+        keyword = re.match(r"(\w+)= is ", sentence)
         if named:
             line = place.line_of_name(named[1]) or line
+        elif keyword:
+            line = place.line_of_keyword(keyword[1]) or line
         code = "source-missing" if "give either a source" in sentence else "model-declared-wrongly"
-        subject, _, rest = sentence.partition(": ")
-        return place.found(code, came=f"{subject}: {rest.rstrip('.')}", line=line)
+        return place.found(code, came=sentence.rstrip("."), line=line)
     if isinstance(error, TypeError):
         return _wrong_arguments(place, error, line)
     cure = ""

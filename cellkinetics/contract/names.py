@@ -3,6 +3,7 @@
 Every function is run on symbols that note a wrong name and go on, so that one run finds them all.
 """
 
+import keyword
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ import sympy as sp
 from cellkinetics.algebra import FLAG_PREFIX
 from cellkinetics.catalogue import line_in
 from cellkinetics.contract.finding import Place
-from cellkinetics.declare import Model
+from cellkinetics.declare import Input, Model, Parameter
 from cellkinetics.errors import ModelError, did_you_mean
 from cellkinetics.study.findings import Finding
 from cellkinetics.symbolic import CELLS, TIME, trace
@@ -24,8 +25,17 @@ _ALGEBRA = (
 )
 _NOT_SYMBOLIC = (
     "relational", "Relational", "float", "truth value", "Cannot convert", "loop of ufunc",
-    "must be real number",
+    "must be real number", "Than'", "Cannot round",
 )  # fmt: skip
+_CURES = {
+    "operand type(s) for ^": "A power is written **, as in y.effector**2.",
+    "not subscriptable": "Quantities are asked for by name: y.effector, p.alpha.",
+    "object is not iterable": "Quantities are asked for by name: y.effector, p.alpha.",
+    "cannot be set": "Give the result a name of its own: nothing of the model is changed.",
+}
+# Names of what is not a quantity in the code that is generated from the equations.
+_TAKEN = {str(TIME), str(CELLS)}
+_TAKEN_STARTS = ("y_", FLAG_PREFIX)
 
 
 class _Noting:
@@ -50,6 +60,11 @@ class _Noting:
             )
             self._items[name] = sp.Symbol(name, positive=True)
         return self._items[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise TypeError(f"'{name}' cannot be set")
+        super().__setattr__(name, value)
 
 
 def check_names(place: Place, model: Model) -> list[Finding]:
@@ -144,13 +159,10 @@ def _declared_names(place: Place, model: Model) -> list[Finding]:
     for group in (model.parameters, model.inputs, model.states, model.observables):
         for item in group:
             line = place.line_of_name(item.name)
-            if not item.name.isidentifier():
+            if why := _why_no_name(item.name, constant=isinstance(item, Parameter | Input)):
                 findings.append(
                     place.found(
-                        "name-invalid",
-                        came=f"the name '{item.name}'",
-                        wanted="letters, digits and underscores, not a digit first",
-                        line=line,
+                        "name-invalid", came=f"the name '{item.name}'", wanted=why, line=line
                     )
                 )
             elif item.name in seen:
@@ -168,6 +180,17 @@ def _declared_names(place: Place, model: Model) -> list[Finding]:
     return findings
 
 
+def _why_no_name(name: str, *, constant: bool) -> str:
+    """What a name should be, where it cannot stand in equations and in the code made from them."""
+    if not (name.isidentifier() and name.isascii()):
+        return "letters from a to z, digits and underscores, not a digit first"
+    if keyword.iskeyword(name):
+        return f"a name that is no word of Python: p.{name} cannot be written"
+    if name.startswith("_") or (constant and (name in _TAKEN or name.startswith(_TAKEN_STARTS))):
+        return "another name: t, cells, and names that start with _, y_ or after_ are taken"
+    return ""
+
+
 def _run(
     place: Place,
     role: str,
@@ -183,7 +206,7 @@ def _run(
     first = place.line_of_function(function)
     try:
         returned = function(*arguments)
-    except Exception as error:  # whatever a user's function raises is a finding
+    except (Exception, SystemExit) as error:  # whatever a user's function raises is a finding
         line = first if place.path is None else line_in(error, place.path) or first
         findings.append(_raised(place, role, error, line))
         return {}
@@ -213,13 +236,14 @@ def _run(
             )
         elif isinstance(value, sp.Expr | int | float | np.number) and not isinstance(value, bool):
             results[str(name)] = expression = sp.sympify(value)
+            came = ""
             if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+                came = "that is no finite number (a division by 0?)"
+            elif expression.has(sp.I):
+                came = "that is no real number (a root or logarithm of what is below 0?)"
+            if came:
                 findings.append(
-                    place.found(
-                        "function-returns",
-                        came=f"{role}()['{name}'] that is no finite number (a division by 0?)",
-                        line=line,
-                    )
+                    place.found("function-returns", came=f"{role}()['{name}'] {came}", line=line)
                 )
         else:
             findings.append(
@@ -245,7 +269,7 @@ def _run(
     return results
 
 
-def _raised(place: Place, role: str, error: Exception, line: int | None) -> Finding:
+def _raised(place: Place, role: str, error: BaseException, line: int | None) -> Finding:
     text = f"{type(error).__name__}: {error}"
     symbolic = isinstance(error, TypeError | AttributeError | ValueError)
     if symbolic and any(part in str(error) for part in _NOT_SYMBOLIC):
@@ -256,7 +280,9 @@ def _raised(place: Place, role: str, error: Exception, line: int | None) -> Find
             cure=_ALGEBRA,
             line=line,
         )
-    return place.found("function-fails", came=f"{role}() that raises {text}", line=line)
+    cure = next((cure for part, cure in _CURES.items() if part in text), "")
+    text = text.replace("'_Noting' object", "an object of names")
+    return place.found("function-fails", came=f"{role}() that raises {text}", cure=cure, line=line)
 
 
 def _wrong_flags(

@@ -167,7 +167,7 @@ def check_published(place: Place, case: Case) -> list[Finding]:
 def _not_reproduced(place: Place, case: Case) -> Iterator[Finding]:
     try:
         numbers = reproduce(case.model)
-    except Exception as error:  # whatever a user's function raises is a finding
+    except (Exception, SystemExit) as error:  # whatever a user's function raises is a finding
         text = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
         yield place.found(
             "published-not-reproduced", came=f"a published number that cannot be computed: {text}",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cellkinetics.files import write_text
 from cellkinetics.joint import Joint
-from cellkinetics.spec import model_file
+from cellkinetics.spec import KEPT_MODEL, model_file
 from cellkinetics.study.tables import TABLES
 
 PACKAGES = ("cellkinetics", "numpy", "scipy", "numba", "pytensor", "pymc", "nutpie", "arviz")
@@ -95,4 +95,4 @@ def keep_asked(folder: Path, joint: Joint, where: Path) -> None:
     write_text(folder / "fit.toml", (where / "fit.toml").read_text(encoding="utf-8"))
     file = model_file(joint.spec, where)
     if file is not None:
-        write_text(folder / "model.py", file.read_text(encoding="utf-8"))
+        write_text(folder / KEPT_MODEL, file.read_text(encoding="utf-8"))

@@ -51,7 +51,7 @@ Parts = tuple[list[str], list[str], list[str]]
 SMOOTHING = 0.02
 # States and sensitivities up to which J S is written out, line by line: faster to run, but what
 # the compiler takes grows faster than their number.
-WRITTEN_OUT = 180
+WRITTEN_OUT = 250
 
 
 def filled(text: str, **values: str) -> str:

@@ -96,7 +96,7 @@ def page_content(model: Model) -> dict[str, Any]:
 
 def _row(q: Parameter) -> Row:
     note = ""
-    if q.omega is not None and q.omega_assumption and q.source:
+    if q.omega is not None and q.omega_assumption:
         note = f"omega: assumption, {q.omega_assumption}"
     elif q.omega_source:
         note = f"omega: {q.omega_source}"

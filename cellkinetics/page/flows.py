@@ -14,9 +14,12 @@ import sympy as sp
 from cellkinetics.algebra import NotAbove, Where
 from cellkinetics.declare import Model
 from cellkinetics.symbolic import TIME, Symbolic, trace
+from cellkinetics.units import parse_unit
 
 type _Point = dict[sp.Symbol, float]
 
+_VOLUMES = ("L", "mL", "uL")
+_COUNT = "cells"  # 10^9/L is cells too
 _POINTS = 5  # at which the direction of an effect is looked up
 
 
@@ -87,12 +90,15 @@ def diagram_of(model: Model) -> Diagram | None:
         for state, rate in rates.items()
         for term in _terms(state, rate.xreplace(positive), points)
     ]
+    counted = {q.name: _counted(q.unit) for q in model.states}
     flows, used = [], set[int]()
     for alike in (_equal, _in_proportion):  # what is the same comes before what is alike
         for i, loss in enumerate(terms):
             for j, gain in enumerate(terms):
                 if loss.gain or not gain.gain or {i, j} & used or gain.state == loss.state:
                     continue
+                if counted[loss.state] != counted[gain.state]:
+                    continue  # cells that die do not become the cytokine that their death raises
                 if alike(gain, loss, states):
                     flows.append(Flow(loss.state, gain.state, _label(loss, states, model)))
                     used |= {i, j}
@@ -108,7 +114,7 @@ def diagram_of(model: Model) -> Diagram | None:
     return Diagram(
         states=tuple(states),
         flows=tuple(_joined(flows)),
-        effects=tuple(_effects(terms, states, points)),
+        effects=tuple(_effects(terms, states, points, counted)),
         infused=tuple(symbolic.infuse),
         read=tuple(
             (name, tuple(n for n, s in symbolic.states.items() if s in e.free_symbols))
@@ -223,8 +229,17 @@ def _points(
     ]
 
 
+def _counted(unit: str) -> dict[str, int]:
+    """What a unit counts, in whatever volume: cells/uL and 10^9 cells are both cells."""
+    powers = dict(parse_unit(unit).powers)
+    return {name: n for name, n in powers.items() if name not in (*_VOLUMES, _COUNT)}
+
+
 def _effects(
-    terms: list[_Term], states: dict[str, sp.Symbol], points: list[_Point]
+    terms: list[_Term],
+    states: dict[str, sp.Symbol],
+    points: list[_Point],
+    counted: dict[str, dict[str, int]],
 ) -> list[Effect]:
     found: dict[tuple[str, str], set[int]] = {}
     for term in terms:
@@ -233,7 +248,8 @@ def _effects(
         for name, s in states.items():
             if s == own or s not in term.expression.free_symbols:
                 continue
-            if s in givers and term.gain and _lost_from(name, term, terms, states):
+            lost = counted[name] == counted[term.state] and _lost_from(name, term, terms, states)
+            if s in givers and term.gain and lost:
                 continue  # it flows in, and does not act
             direction = 1 if term.gain else -1
             for point in points:

@@ -14,7 +14,7 @@ import xarray as xr
 from cellkinetics.catalogue import find_fit, find_study, load_model, model_names
 from cellkinetics.declare import CovariateEffect, Model
 from cellkinetics.errors import FitError, SpecError, did_you_mean
-from cellkinetics.spec import CovariateSpec, model_of, read_spec
+from cellkinetics.spec import KEPT_MODEL, CovariateSpec, model_of, read_spec
 from cellkinetics.study import read_study
 
 if TYPE_CHECKING:  # a fit needs PyMC, which a model alone does not
@@ -159,7 +159,7 @@ def _joint(found: Found, study: str | Path | None) -> "Joint":
     # A study that is named relative to the fit is not found from the result.
     folder = found.fit or found.folder
     spec = read_spec(folder)
-    kept = found.folder / "model.py"  # a user's model, as it was fitted
+    kept = found.folder / KEPT_MODEL  # a user's model, as it was fitted
     data = read_study(
         find_study(study) if study else find_study(spec.study, near=folder),
         assume_lloq=spec.assume_lloq,

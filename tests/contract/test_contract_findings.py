@@ -102,6 +102,35 @@ def test_the_starting_file_passes_as_it_is(tmp_path: Path) -> None:
          "published-wrong", "rtol 0.5"),
         ("doses=(1e7, 1e9)", "doses=(1e9, 1e7)", "dose-range-wrong", "least and the largest"),
         ("doses=(1e7, 1e9)", "doses=(1e5, 1e6)", "dose-range-wrong", "without the reference"),
+        ('meaning="CAR-T cells in blood"),)', 'meaning="CAR-T cells in blood"))',
+         "model-declared-wrongly", "One by itself has a comma after it"),
+        ("((0.0, 1e8),)", "((0.0, 1e8))", "model-declared-wrongly", "comma after it"),
+        ("horizon=365.0", "horizon=0.0", "model-declared-wrongly", "number of days above 0"),
+        ('typical=0.8', 'typical="0.8"', "model-declared-wrongly",
+         "'t_double': typical value '0.8'"),
+        ('assumption="placeholder; SD on the log scale"', 'assumption=" "', "residual-wrong",
+         "no single origin"),
+        ("sd=0.4", "sd=float('inf')", "residual-wrong", "sd inf, wanted a number above 0"),
+        ("value=945.0", "value=float('nan')", "published-wrong", "nothing can be within rtol"),
+        ("    return float(level[1] / level[0])", "    raise SystemExit(0)",
+         "published-not-reproduced", "SystemExit"),
+        ("growth = where(after(\"peak\"), -p.alpha, p.rho)",
+         "growth = p.rho * (y.effector > 5) - p.alpha", "not-symbolic", "in place of 'if'"),
+        ("growth = where(after(\"peak\"), -p.alpha, p.rho)",
+         "growth = round(p.rho) - p.alpha", "not-symbolic", "in place of 'if'"),
+        ("growth = where(after(\"peak\"), -p.alpha, p.rho)",
+         "growth = p.rho ^ 2 - p.alpha", "function-fails", "A power is written **"),
+        ("growth = where(after(\"peak\"), -p.alpha, p.rho)",
+         "p.alpha = p.rho; growth = p.alpha", "function-fails", "'alpha' cannot be set"),
+        ("growth = where(after(\"peak\"), -p.alpha, p.rho)",
+         "raise SystemExit(1)", "function-fails", "SystemExit"),
+        ("p.k * y.effector - p.beta", 'p.k * y["effector"] - p.beta', "function-fails",
+         "asked for by name: y.effector"),
+        ('"effector": (growth - p.k) * y.effector',
+         '"effector": (growth - p.k) * y.effector * (-1) ** 0.5', "function-returns",
+         "that is no real number"),
+        ('identifiability="what samples can tell of it, and what leans on its assumed value"',
+         'identifiability=" "', "identifiability-missing", "what samples can tell"),
         ('observable="car_t", sd=0.4', 'observable="cart", sd=0.4', "residual-wrong",
          "Did you mean 'car_t'?"),
         ('purpose="what it is meant to answer, such as: CAR-T expansion and persistence by flow"',
@@ -126,6 +155,80 @@ def test_one_mistake_is_one_finding_at_its_line(
     if code != "unit-wrong" and "(solve):" not in new:
         assert abs(first.line - line) <= near, str(first)
     assert len(found) == 1, [str(f) for f in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lambda", "no word of Python"),
+        ("\u03b1", "letters from a to z"),
+        ("t", "another name"),
+        ("cells", "another name"),
+        ("y_memory", "another name"),
+        ("after_peak", "another name"),
+        ("_m", "another name"),
+    ],
+)
+def test_names_that_equations_or_code_cannot_bear(
+    started: str, tmp_path: Path, name: str, said: str
+) -> None:
+    text = started.replace('name="m_0"', f'name="{name}"').replace("p.m_0", f'getattr(p, "{name}")')
+    path = tmp_path / "my_model.py"
+    path.write_text(text, encoding="utf-8")
+    (found,) = check_file(path)
+    assert found.code == "name-invalid"
+    assert f"got the name '{name}'; wanted " in str(found)
+    assert said in str(found)
+    assert found.line == 1 + started[: started.index('name="m_0"')].count("\n")
+
+
+@pytest.mark.parametrize(
+    ("declared", "code", "said"),
+    [
+        ('covariates=(CovariateEffect(parameter="k", covariate="age", form="pwoer", value=1.0,'
+         ' rse=0.5, reference=40.0, assumption="a"),)', "effect-wrong", "Did you mean 'power'?"),
+        ('covariates=(CovariateEffect(parameter="k", covariate="age", form="power", value=1.0,'
+         ' rse=0.5, assumption="a"),)', "effect-wrong", "reference None, wanted the covariate"),
+        ('covariates=(CovariateEffect(parameter="k", covariate="age", form="power", value=1.0,'
+         ' rse=0.5, reference=0.0, assumption="a"),)', "effect-wrong", "above 0"),
+        ('covariates=(CovariateEffect(parameter="k", covariate="age", form="power",'
+         ' value=float("nan"), rse=0.5, reference=1.0, assumption="a"),)', "effect-wrong",
+         "no finite number"),
+        ('residuals=(Residual(observable="car_t", sd=0.4, assumption="a"),) * 2', "residual-wrong",
+         "a second one"),
+        ('inputs=(Input(name="w", unit="1", meaning="a", default=float("nan")),)', "input-wrong",
+         "NEVER is the time"),
+        ('published=(Published(name="a", value=1.0, rtol=0.01, source="a", compute=len),) * 2',
+         "published-wrong", "a name that stands twice"),
+    ],
+)  # fmt: skip
+def test_what_is_declared_is_read(
+    started: str, tmp_path: Path, declared: str, code: str, said: str
+) -> None:
+    path = tmp_path / "my_model.py"
+    more = "\nfrom dataclasses import replace\nfrom cellkinetics.declare import *\n"
+    path.write_text(f"{started}{more}MODEL = replace(MODEL, {declared})\n", encoding="utf-8")
+    found = [f for f in check_file(path) if f.severity == "error"]
+    assert {f.code for f in found} == {code}, [str(f) for f in found]
+    assert said in str(found[0])
+
+
+@pytest.mark.parametrize("change", ["horizon=10.0", "horizon=28.0"])
+def test_a_short_horizon_is_no_mistake(started: str, tmp_path: Path, change: str) -> None:
+    path, _ = broken(started, "horizon=365.0", change, tmp_path)
+    assert check_file(path) == []
+
+
+def test_a_file_that_changes_the_working_directory(
+    started: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    Path("my_model.py").write_text(
+        f"import os; os.chdir({str(elsewhere)!r})\n{started}", encoding="utf-8"
+    )
+    assert check_file("my_model.py") == []
 
 
 def test_an_unused_parameter_is_named_where_it_is_declared(started: str, tmp_path: Path) -> None:

@@ -101,8 +101,18 @@ def test_a_positive_observable_of_a_natural_state_is_refused() -> None:
         ({"typical": 0.0}, r"parameter 'k': typical value 0.0 has no logarithm.*scale='identity'"),
         ({"typical": math.nan}, "is not a finite number"),
         ({"typical": 3.0, "scale": "logit"}, r"is not between 0.0 and 1.0. Move the bounds"),
-        ({"omega": 0.0}, r"omega 0.0 is not above 0. Leave it out"),
+        ({"omega": 0.0}, r"omega 0.0 is not a number above 0. Leave it out"),
+        ({"omega": math.inf}, r"omega inf is not a number above 0"),
+        ({"rse": math.nan}, r"rse nan is not a number above 0"),
+        ({"rse": 0.0}, r"rse 0.0 is not a number above 0. Leave it out"),
+        ({"rse": 30}, r"rse 30 is a fraction, and this one is 3000 %. Write 0.3 for 30 %"),
+        ({"rse_omega": -0.1}, r"rse_omega -0.1 is not a number above 0"),
+        ({"typical": "0.8"}, r"parameter 'k': typical value '0.8' is not a finite number"),
+        ({"typical": True}, r"typical value True is not a finite number"),
+        ({"scale": "logti"}, r"scale 'logti'. Known: log, logit, identity.  Did you mean 'logit'"),
+        ({"upper": 0.5}, r"lower and upper belong to scale='logit', not 'log'"),
         ({"assumption": ""}, "either a source .* or an assumption"),
+        ({"assumption": "  "}, "either a source .* or an assumption"),
         ({"source": "Table 1"}, "and only one of them"),
     ],
 )
@@ -112,6 +122,28 @@ def test_parameters(changes: dict[str, Any], message: str) -> None:
     Parameter(**right)
     with pytest.raises(ModelError, match=message):
         Parameter(**{**right, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "../mine"}, r"name= is '../mine', not one word of letters"),
+        ({"name": ""}, r"name= is '', not one word"),
+        ({"observables": STEIN.observables[0]}, r"observables= is no tuple of Observable .* comma"),
+        ({"states": list(STEIN.states)}, r"states= is no tuple of State alone"),
+        ({"parameters": (*STEIN.parameters, *STEIN.states)}, r"parameters= is no tuple of Param"),
+        ({"initial": None}, r"initial= is None, not a function. Give initial=initial"),
+        ({"rhs": 3}, r"rhs= is 3, not a function"),
+        ({"horizon": 0.0}, r"horizon= is 0.0, not a number of days above 0"),
+        ({"horizon": math.nan}, r"horizon= is nan"),
+        ({"reference_dosing": (0.0, 1e8)}, r"reference_dosing= is \(0.0, 1.*comma after it"),
+        ({"reference_dosing": ((0.0, math.nan),)}, r"no tuple of \(day, cells\)"),
+        ({"doses": 1e9}, r"doses= is 1000000000.0, not the least and the largest total dose"),
+    ],
+)
+def test_models_are_made_of_what_they_say(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        replace(STEIN, **changes)
 
 
 def test_names_of_covariate_effects_tell_levels_apart() -> None:

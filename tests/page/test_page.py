@@ -279,6 +279,18 @@ def test_two_losses_are_no_flow_and_a_volume_is_no_hindrance() -> None:
     }  # fmt: skip
 
 
+def test_what_dies_does_not_become_the_cytokine_that_it_raises() -> None:
+    """The gain of IL-6 is in proportion to the blasts' loss, but no blast turns into IL-6."""
+    found = diagram_of(load_model("aml_dual_antigen"))
+    assert found is not None
+    assert {(f.source, f.label) for f in found.flows if f.target == "interleukin_6"} == {
+        (None, "k_il6, kill")
+    }
+    assert ("double_positive", None) in {(f.source, f.target) for f in found.flows}
+    acting = {(e.source, e.target) for e in found.effects}
+    assert {("double_positive", "interleukin_6"), ("effector", "interleukin_6")} <= acting
+
+
 def test_names_that_look_like_derived_ones_are_kept() -> None:
     model = load_model("antigen_driven")
 

@@ -13,6 +13,7 @@ from cellkinetics.contract.new import new_model
 from cellkinetics.errors import ModelError
 from cellkinetics.kernel.solve import solve
 from cellkinetics.simulation.run import simulate
+from cellkinetics.spec import model_of, read_spec
 
 DAYS = [0.0, 5.0, 20.0]
 
@@ -59,6 +60,18 @@ def test_two_files_of_one_name_are_two_models(tmp_path: Path) -> None:
         path.write_text(path.read_text("utf-8").replace("typical=0.8", f"typical={value}"), "utf-8")
         found.append(load_model(path))
     assert [m.parameters[0].typical for m in found] == [0.8, 0.9]
+
+
+def test_a_result_is_read_with_the_model_that_it_keeps(tmp_path: Path) -> None:
+    """It is called model.py there, whatever fit.toml calls it and whatever became of that file."""
+    result = tmp_path / "result"
+    result.mkdir()
+    (result / "fit.toml").write_text('study = "aml5"\nmodel = "mine.py"\n', encoding="utf-8")
+    new_model(result / "model.py")
+    assert model_of(read_spec(result), result).parameters[0].typical == 0.8
+    mine = new_model(result / "mine.py")  # beside fit.toml, as the user has it, it comes first
+    mine.write_text(mine.read_text("utf-8").replace("typical=0.8", "typical=0.9"), "utf-8")
+    assert model_of(read_spec(result), result).parameters[0].typical == 0.9
 
 
 def test_a_model_changed_in_memory_does_not_travel_as_the_one_on_disk(tmp_path: Path) -> None:
