@@ -58,7 +58,7 @@ def drawn(model: Model, count: int) -> Floats:
 def above_floor(
     model: Model, kernel: Kernel, phi: Floats, rtol: float, max_steps: int
 ) -> tuple[Floats, Floats, Floats, Ints, Ints]:
-    """log(y + floor), its elasticities, y (draw, day, state), status and steps (draw,)."""
+    """log(y + floor) and its elasticities, y of states that have no log form, status and steps."""
     count, first = len(phi), len(model.observables)
     asked = list(range(first, first + len(model.states)))
     days = DAYS[model.horizon >= DAYS]
@@ -69,12 +69,17 @@ def above_floor(
     )  # fmt: skip
     shape = (count, len(days), len(asked))
     y, jac = out.pred.reshape(shape), out.jac.reshape(*shape, phi.shape[1])
+    logs = np.empty(y.shape)
     for i, state in enumerate(model.states):
-        if state.positive:
-            y[..., i] = np.exp(y[..., i])
-            jac[..., i, :] *= y[..., i, None]
-    above = np.maximum(y, 0) + np.array([q.smallest for q in model.states])
-    return np.log(above), jac / above[..., None], y, out.status, out.steps
+        if state.positive:  # its logarithm, which may be that of no double
+            logs[..., i] = np.logaddexp(y[..., i], np.log(state.smallest))
+            jac[..., i, :] *= np.exp(y[..., i] - logs[..., i])[..., None]
+            y[..., i] = 0.0
+        else:
+            above = np.maximum(y[..., i], 0) + state.smallest
+            logs[..., i] = np.log(above)
+            jac[..., i, :] /= above[..., None]
+    return logs, jac, y, out.status, out.steps
 
 
 def outcome(name: str, count: int, batch: int = 100) -> Outcome:
