@@ -11,9 +11,12 @@ import pytest
 from densities import compare, stan_python
 from wide_study import CLOSED, MIXED, NATURAL, ODE, joined
 
+from cellkinetics.catalogue import find_study, load_model
 from cellkinetics.exporting.stan import stan_program
 from cellkinetics.fitting.run import prepare
 from cellkinetics.joint import join
+from cellkinetics.spec import parse_spec
+from cellkinetics.study import read_study
 
 pytestmark = [
     pytest.mark.slow,
@@ -48,6 +51,26 @@ def test_every_construct(tmp_path: Path, content: dict, exact: float, slope: flo
         [[w[f"log_lik.{r + 1}"] for r in range(len(found.log_lik[0]))] for w in found.written]
     )
     np.testing.assert_allclose(rows, found.log_lik, rtol=1e-6, atol=1e-6)
+
+
+def test_a_stiff_model() -> None:
+    """Solved implicitly on both sides: Stan's by ``ode_bdf_tol``."""
+    stan_python()
+    spec = parse_spec(
+        {
+            "study": "aml5",
+            "model": "hardiansyah2019",
+            "seed": 1,
+            "kernel": {"rtol": 1e-9},
+            "analytes": {"flow": {"observes": "car_t", "link": "fixed", "calibration": "shared"}},
+        }
+    )
+    joint = join(read_study(find_study("aml5")), load_model("hardiansyah2019"), spec)
+    assert joint.kernel.way == "implicit"
+    assert "ode_bdf_tol" in stan_program(joint)
+    found = compare(joint)
+    assert found.spread() < 5e-5
+    assert found.gradient_error() < 1e-6
 
 
 def test_a_wrong_program_is_seen(tmp_path: Path) -> None:
