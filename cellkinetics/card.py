@@ -1,5 +1,6 @@
 """A model's card: what it is for, its equations, its quantities and who says so."""
 
+import re
 from typing import Any
 
 import sympy as sp
@@ -8,7 +9,7 @@ from sympy.printing.str import StrPrinter
 from cellkinetics.algebra import FLAG_PREFIX, NotAbove, Where
 from cellkinetics.declare import Model, Parameter
 from cellkinetics.simulation.rates import birth_and_death
-from cellkinetics.symbolic import Symbolic, trace
+from cellkinetics.symbolic import LOCAL, Symbolic, rates_as_written, trace
 
 
 class _Plain(StrPrinter):  # type: ignore[misc]
@@ -37,6 +38,11 @@ def _with_derived(symbolic: Symbolic, expression: sp.Expr) -> sp.Expr:
     return expression
 
 
+def _plainly(text: str) -> str:
+    """Without the marks of names that are given to parts of equations."""
+    return re.sub(rf"\b(derived |{LOCAL})", "", text)
+
+
 def equations(model: Model) -> list[tuple[str, str, str]]:
     """Return the model's equations as (section, left-hand side, right-hand side) lines.
 
@@ -46,8 +52,8 @@ def equations(model: Model) -> list[tuple[str, str, str]]:
 
     Returns
     -------
-    list of (str, str, str)         sections: derived, initial, change, switch, infusion, reads,
-                                    dies out
+    list of (str, str, str)         sections: derived, initial, where (what the right-hand side
+                                    names), change, switch, infusion, reads, dies out
     """
     symbolic = trace(model)
     names = {y: sp.Symbol(name, positive=True) for name, y in symbolic.states.items()}
@@ -59,7 +65,13 @@ def equations(model: Model) -> list[tuple[str, str, str]]:
 
     lines = [("derived", n, text(e, derived=False)) for n, e in symbolic.derived.items()]
     lines += [("initial", f"{n}(0)", text(e)) for n, e in symbolic.initial.items()]
-    lines += [("change", f"d {n}/dt", text(e)) for n, e in (symbolic.rhs or {}).items()]
+    if model.rhs is not None:
+        changes, parts = rates_as_written(model)
+        for section, name, found in (("where", "{}", parts), ("change", "d {}/dt", changes)):
+            lines += [
+                (section, name.format(n), _plainly(text(e, derived=False)))
+                for n, e in found.items()
+            ]
     lines += [("switch", n, f"at t = {text(e)}") for n, e in symbolic.switches.items()]
     lines += [("infusion", f"{n} +=", text(e)) for n, e in symbolic.infuse.items()]
     lines += [("reads", n, text(e)) for n, e in symbolic.observe.items()]

@@ -1,5 +1,6 @@
 """Run a model's functions once on SymPy symbols; everything else is derived from the result."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -221,3 +222,71 @@ def _check_symbols(s: Symbolic) -> None:
     for name, symbol in s.parameters.items():
         if symbol not in used:
             raise ModelError(f"{model.name}: parameter '{name}' is declared but never used.")
+
+
+LOCAL = "local "
+"""What the symbols of a function's own names start with."""
+
+
+def rates_as_written(model: Model) -> tuple[dict[str, sp.Expr], dict[str, sp.Expr]]:
+    """The right-hand side with the names that its author gave to parts of it, for readers.
+
+    Derived quantities are symbols ``derived NAME``, what the function itself names ``local NAME``.
+    A part is folded only where putting it back gives the very expression that is solved.
+
+    Parameters
+    ----------
+    model : Model                   with a right-hand side, which can be traced
+
+    Returns
+    -------
+    (dict, dict)                    rates by state; parts by name, each in terms of those before it
+    """
+    symbolic, function = trace(model), model.rhs
+    assert function is not None
+    derived = {n: sp.Symbol(f"derived {n}", positive=True) for n in symbolic.derived}
+    known = {**symbolic.parameters, **symbolic.inputs, **derived}
+    results, own = _run_and_watch(
+        function, TIME, SimpleNamespace(**symbolic.states), SimpleNamespace(**known)
+    )
+    taken = {*known, *symbolic.states, str(TIME), str(CELLS)}
+    parts: dict[str, sp.Expr] = {
+        name: value
+        for name, value in own.items()
+        if isinstance(value, sp.Expr) and not value.is_Atom and name not in taken
+    }
+    symbols = {name: sp.Symbol(LOCAL + name, real=True) for name in parts}
+
+    def fold(expression: sp.Expr, among: list[str]) -> sp.Expr:
+        for name in reversed(among):
+            shorter = expression.subs(parts[name], symbols[name])
+            if shorter.xreplace({symbols[name]: parts[name]}) == expression:
+                expression = shorter
+        return expression
+
+    names = list(parts)
+    rates = {n: fold(sp.sympify(e), names) for n, e in results.items()}
+    folded = {name: fold(parts[name], names[:i]) for i, name in enumerate(names)}
+    used: set[sp.Symbol] = set().union(*(e.free_symbols for e in rates.values()))
+    for name in reversed(names):  # a part that only an unused part uses is none
+        if symbols[name] in used:
+            used |= folded[name].free_symbols
+    return rates, {name: e for name, e in folded.items() if symbols[name] in used}
+
+
+def _run_and_watch(
+    function: Callable[..., Any], *arguments: Any
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """What a function returns, and its local variables when it does."""
+    code, own = getattr(function, "__code__", None), dict[str, Any]()
+
+    def watch(frame: Any, event: str, _: object) -> None:
+        if event == "return" and frame.f_code is code:
+            own.update(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        return function(*arguments), own
+    finally:
+        sys.setprofile(before)

@@ -438,13 +438,18 @@ MODEL = Model(
     tau_reason="the RSEs are assumptions that already hold the spread between products: they were"
     " chosen together so that the rates of virtual trials stay within what the clinic allows"
     " (benchmarks/aml_prior.py); sums of independent wider priors would allow every rate",
-    identifiability="Fisher information of the typical patient, 12 visits to day 365, errors of 0.5"
-    " on the log scale, the 15 parameters of fits/aml5dual-aml-dual-antigen. CAR-T cells alone tell"
-    " beta (relative error 17 %) and nothing else. With marrow blasts also rho (22 %), kill (28 %)"
-    " and alpha (43 %). With the cytokines rho (12 %), kill (20 %), alpha (19 %), f_survive (41 %),"
-    " b_0 (44 %), baselines (22 %) and potencies (33 to 41 %); k and g poorly; the CLL1- clone"
-    " (cd33_only) not at all, for the typical relapse is that of double-positive blasts: only"
-    " antigens on the relapsed blasts would tell. f_survive and v_blood enter as a ratio.",
+    identifiability="Fisher information of the typical patient (16 visits over a year,"
+    " SD 0.5 on the log "
+    "scale, LLOQ 0.2 cells/uL), the 15 parameters of fits/aml5dual-aml-dual-antigen, the "
+    "others known. CAR-T cells alone, by qPCR or flow: identified: beta; not identified: rho,"
+    " k, alpha, f_survive, kill, g, b_0, cd33_only, il6_0, ifng_0, il10_0, il6_active, "
+    "ifng_active, il10_active. With marrow blasts: identified: rho, alpha, beta, kill; "
+    "poorly: k, f_survive, g, b_0; not identified: cd33_only, il6_0, ifng_0, il10_0, "
+    "il6_active, ifng_active, il10_active. With IL-6, IFN-gamma and IL-10 too: identified: "
+    "rho, alpha, beta, f_survive, kill, b_0, il6_0, ifng_0, il10_0, il6_active, ifng_active, "
+    "il10_active; poorly: k, g; not identified: cd33_only. The CLL1- clone is never told, for"
+    " the typical relapse is that of double-positive blasts: only antigens on the relapsed "
+    "blasts would tell. f_survive and v_blood enter as a ratio.",
     deviations=(
         "No extinction: a clone of less than one cell (some 1e-12 of a full marrow) grows back"
         " here and not in a patient, so late relapses of killed clones are overstated; there is no"

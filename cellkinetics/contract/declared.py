@@ -82,7 +82,7 @@ def _texts(place: Place, model: Model) -> Iterator[Finding]:
         yield place.found(
             "identifiability-missing", came="no identifiability",
             wanted="what samples can tell of its parameters, and what leans on assumed values",
-            line=place.line_of_keyword("name"),
+            line=place.line_of_keyword("identifiability") or place.line_of_keyword("name"),
         )  # fmt: skip
     meanings = [(q.name, q.meaning) for q in model.parameters]
     meanings += [(q.name, q.meaning) for q in model.inputs]

@@ -25,6 +25,7 @@ SECTIONS = (
     ("initial", "On day 0, before any infusion"),
     ("infusion", "An infusion of so many cells adds"),
     ("switch", "Switches, days"),
+    ("part", "Parts of the change"),
     ("change", "Change"),
     ("reading", "What assays read"),
 )

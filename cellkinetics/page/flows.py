@@ -5,6 +5,7 @@ or goes to nothing; a state that a term depends on, without being its giver, act
 """
 
 from dataclasses import dataclass
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -242,30 +243,40 @@ def _effects(
     counted: dict[str, dict[str, int]],
 ) -> list[Effect]:
     found: dict[tuple[str, str], set[int]] = {}
-    for term in terms:
-        own = states[term.state]
-        givers = _givers(term)
+    for (target, own), gain in product(states.items(), (True, False)):
         for name, s in states.items():
-            if s == own or s not in term.expression.free_symbols:
-                continue
-            lost = counted[name] == counted[term.state] and _lost_from(name, term, terms, states)
-            if s in givers and term.gain and lost:
-                continue  # it flows in, and does not act
-            direction = 1 if term.gain else -1
-            for point in points:
+            # All gains together, and all losses: saturation spreads one into terms of both signs.
+            rate = sp.Add(
+                *(
+                    term.expression
+                    for term in terms
+                    if (term.state, term.gain) == (target, gain)
+                    and s in term.expression.free_symbols - {own}
+                    and not (gain and _flows_in(name, term, terms, states, counted))
+                )
+            )
+            for point in points if rate != 0 else ():
                 high, low = ({**point, s: point[s] * k} for k in (1.01, 0.99))
-                change = _value(term.expression, high) - _value(term.expression, low)
+                change = _value(rate, high) - _value(rate, low)
                 if np.isfinite(change) and change:
-                    found.setdefault((name, term.state), set()).add(
-                        direction * (1 if change > 0 else -1)
-                    )
+                    raises = (change > 0) == gain
+                    found.setdefault((name, target), set()).add(1 if raises else -1)
     return [
         Effect(source, target, signs.pop() if len(signs) == 1 else 0)
         for (source, target), signs in found.items()
     ]
 
 
-def _lost_from(name: str, gain: _Term, terms: list[_Term], states: dict[str, sp.Symbol]) -> bool:
+def _flows_in(
+    name: str,
+    gain: _Term,
+    terms: list[_Term],
+    states: dict[str, sp.Symbol],
+    counted: dict[str, dict[str, int]],
+) -> bool:
+    """Whether a gain is what that state loses: it flows in, and does not act."""
+    if states[name] not in _givers(gain) or counted[name] != counted[gain.state]:
+        return False
     return any(
         not t.gain
         and t.state == name

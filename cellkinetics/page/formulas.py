@@ -12,7 +12,7 @@ from sympy.printing.precedence import precedence
 
 from cellkinetics.algebra import FLAG_PREFIX, NotAbove, Where
 from cellkinetics.declare import Model
-from cellkinetics.symbolic import CELLS, TIME, trace
+from cellkinetics.symbolic import CELLS, LOCAL, TIME, rates_as_written, trace
 
 _GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε",
@@ -58,7 +58,8 @@ def equations_of(model: Model) -> list[Equation]:
 
     Returns
     -------
-    list of Equation                sections: derived, initial, infusion, switch, change, reading
+    list of Equation                sections: derived, initial, infusion, switch, part (what the
+                                    right-hand side names), change, reading
     """
     symbolic = trace(model)
     constants = {**symbolic.parameters, **symbolic.inputs}
@@ -67,6 +68,8 @@ def equations_of(model: Model) -> list[Equation]:
     by_symbol = {str(s): marks[n] for n, s in {**constants, **symbolic.states}.items()}
     by_symbol |= {f"derived {n}": name_mark(n) for n in names}
     by_symbol |= {str(TIME): "<mi>t</mi>", str(CELLS): "<mi>cells</mi>"}
+    rates, parts = rates_as_written(model) if model.rhs is not None else ({}, {})
+    by_symbol |= {f"{LOCAL}{n}": name_mark(n) for n in parts}
     p = SimpleNamespace(**constants, **names)
     y = SimpleNamespace(**symbolic.states)
 
@@ -94,7 +97,8 @@ def equations_of(model: Model) -> list[Equation]:
     found += lines("initial", model.initial, (p,), start)
     found += lines("infusion", model.infuse, (CELLS, p), "{}")
     found += lines("switch", model.switches, (p,), "{}")
-    found += lines("change", model.rhs, (TIME, y, p), rate)
+    found += lines("part", lambda: parts, (), "{}")
+    found += lines("change", lambda: rates, (), rate)
     if model.rhs is None:
         found += lines("change", model.solution, (TIME, p), "{}")
     found += lines("reading", model.observe, (y, p), "{}")

@@ -131,12 +131,26 @@ LIMITS = {
     "cll_cells": 5e-3,
 }
 CYTOKINES = ("car_t_per_ul", "il6", "il10", "ifng")
+# What fits/aml5dual-aml-dual-antigen estimates.
+AML_FITTED = (
+    "rho", "k", "alpha", "beta", "f_survive", "kill", "g", "b_0", "cd33_only", "il6_0", "ifng_0",
+    "il10_0", "il6_active", "ifng_active", "il10_active",
+)  # fmt: skip
 CARDS: dict[str, list[tuple[Any, dict[str, Any], str]]] = {
     "stein2019": [(["transgene"], {"lloq": {"transgene": 50.0}}, "{words}")],
     "ogasawara2021": [(["transgene"], {"lloq": {"transgene": 50.0}}, "{words}")],
     "antigen_driven": [
         (["car_t"], {"lloq": {"car_t": 0.2}}, "{words}; {told} of {all} directions"),
         (["car_t", "tumour_cells"], {"lloq": {"car_t": 0.2, "tumour_cells": 1.0}}, "{words}"),
+    ],
+    "smooth_gate": [(["transgene"], {"lloq": {"transgene": 50.0}}, "{words}")],
+    "aml_dual_antigen": [
+        (readings, {"lloq": {"car_t": 0.2}, "estimated": AML_FITTED}, "{words}")
+        for readings in (
+            ["car_t"],
+            ["car_t", "marrow_blasts"],
+            ["car_t", "marrow_blasts", "il6", "ifng", "il10"],
+        )
     ],
     "hardiansyah2019": [
         (CYTOKINES[:1], {}, "{words}"),

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ import pytest
 import sympy as sp
 
 from cellkinetics.algebra import FLAG_PREFIX
+from cellkinetics.card import equations
 from cellkinetics.catalogue import load_model, model_names
 from cellkinetics.declare import Example, Model, Named, Parameter, PatientClass
 from cellkinetics.errors import ModelError
@@ -19,7 +21,7 @@ from cellkinetics.page.content import linked, number
 from cellkinetics.page.flows import diagram_of
 from cellkinetics.page.formulas import _mathml, equations_of, tex
 from cellkinetics.page.write import page_of, write_page
-from cellkinetics.symbolic import CELLS, TIME, trace
+from cellkinetics.symbolic import CELLS, TIME, rates_as_written, trace
 
 VOID = {"meta", "br", "img", "link", "mspace"}
 
@@ -188,9 +190,59 @@ def test_the_formulas_are_the_equations(name: str) -> None:
                 assert shown == pytest.approx(float(wanted), rel=1e-8), expression
 
 
+@pytest.mark.parametrize("name", model_names())
+def test_parts_put_back_give_what_is_solved(name: str) -> None:
+    model = load_model(name)
+    symbolic = trace(model)
+    assert symbolic.rhs is not None
+    rates, parts = rates_as_written(model)
+    given = {sp.Symbol(f"derived {n}", positive=True): e for n, e in symbolic.derived.items()}
+    for part, expression in parts.items():
+        given[sp.Symbol(f"local {part}", real=True)] = expression.xreplace(given)
+    for state, expression in rates.items():
+        whole = expression.xreplace(given)
+        difference = sp.lambdify(
+            sorted(whole.free_symbols | symbolic.rhs[state].free_symbols, key=str),
+            [whole, symbolic.rhs[state]],
+            [{"Where": lambda c, a, b: a if c else b, "NotAbove": lambda a, b: a <= b}, "numpy"],
+        )
+        count = difference.__code__.co_argcount
+        one, other = difference(*np.random.default_rng(3).uniform(0.2, 0.9, count))
+        assert one == pytest.approx(other, rel=1e-9), state
+
+
+def test_names_of_the_author_make_equations_short() -> None:
+    """What the right-hand side names is named in the card; a part that nobody uses is not."""
+    model = load_model("aml_dual_antigen")
+    rates, parts = rates_as_written(model)
+    assert list(parts)[:4] == ["load", "stimulus", "comedication", "expansion"]
+    assert str(rates["effector"]) == (
+        "y_effector*(-alpha - k - local exhaustion + local expansion)"
+    )
+    shown = {(line[0], line[1]): line[2] for line in equations(model)}
+    assert shown["where", "stimulus"] == "load/(load + k_a)"
+    assert shown["change", "d memory/dt"] == "effector*k - beta*memory"
+
+    def rhs(t: Any, y: Named, p: Named) -> dict[str, Any]:
+        loss = p.alpha * y.effector
+        unused = p.rho * y.memory
+        alpha = p.k * y.effector * p.beta  # a name that is taken stays what it is
+        return {"effector": -loss, "memory": alpha, "tumour": 0 * unused}
+
+    rates, parts = rates_as_written(all_used(replace(load_model("antigen_driven"), rhs=rhs)))
+    assert list(parts) == ["loss"]
+    assert str(rates["memory"]) == "beta*k*y_effector"
+
+
 def test_a_long_equation_goes_on_in_further_lines() -> None:
-    shown = {e.left: e for e in equations_of(load_model("hardiansyah2019"))}
-    lines = [e.right for e in shown.values() if len(e.right) > 1]
+    model = load_model("hardiansyah2019")
+    symbolic = trace(model)
+    assert model.rhs is not None
+    y: Any = SimpleNamespace(**symbolic.states)
+    p: Any = SimpleNamespace(**symbolic.parameters)
+    written = model.rhs(TIME, y, p)  # without the names that its author gave to parts
+    shown = equations_of(replace(model, rhs=lambda t, y, p: written))
+    lines = [e.right for e in shown if len(e.right) > 1]
     assert lines
     for rows in lines:
         for part in rows:
@@ -284,11 +336,16 @@ def test_what_dies_does_not_become_the_cytokine_that_it_raises() -> None:
     found = diagram_of(load_model("aml_dual_antigen"))
     assert found is not None
     assert {(f.source, f.label) for f in found.flows if f.target == "interleukin_6"} == {
-        (None, "k_il6, kill")
+        (None, "k_il6, il6_killed")
     }
     assert ("double_positive", None) in {(f.source, f.target) for f in found.flows}
-    acting = {(e.source, e.target) for e in found.effects}
-    assert {("double_positive", "interleukin_6"), ("effector", "interleukin_6")} <= acting
+    acting = {(e.source, e.target): e.sign for e in found.effects}
+    # Through a load that saturates; all of what an antigen does to cells and cytokines is more.
+    for target in ("exhausted", "interleukin_6", "interferon_gamma"):
+        assert acting["double_positive", target] == 1, target
+    assert acting["double_positive", "effector"] == 0  # it expands and exhausts them
+    assert acting["effector", "interleukin_6"] == 1
+    assert acting["effector", "double_positive"] == -1
 
 
 def test_names_that_look_like_derived_ones_are_kept() -> None:

@@ -66,7 +66,9 @@ def test_a_result_is_read_with_the_model_that_it_keeps(tmp_path: Path) -> None:
     """It is called model.py there, whatever fit.toml calls it and whatever became of that file."""
     result = tmp_path / "result"
     result.mkdir()
-    (result / "fit.toml").write_text('study = "aml5"\nmodel = "mine.py"\n', encoding="utf-8")
+    (result / "fit.toml").write_text(
+        'study = "aml5"\nmodel = "mine.py"\nseed = 1\n[analytes.flow]\n', encoding="utf-8"
+    )
     new_model(result / "model.py")
     assert model_of(read_spec(result), result).parameters[0].typical == 0.8
     mine = new_model(result / "mine.py")  # beside fit.toml, as the user has it, it comes first
