@@ -5,6 +5,7 @@ import pytest
 from cellkinetics.catalogue import model_names
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group tests for pytest-xdist: fixtures are made, and kernels compiled, once."""
     names = model_names()

@@ -43,5 +43,9 @@ def test_every_missing_number_says_why_and_every_subject_is_listed() -> None:
 def test_persistence_carries_its_events() -> None:
     answer = exposure_answer(read_study(AML5), analytes="qpcr")
     row = answer.numbers[answer.numbers["quantity"].str.contains("persistence")].iloc[0]
-    assert (row["n"], row["events"], row["method"]) == (5, 3, "Kaplan-Meier, log-log")
+    assert (row["n"], row["events"], row["method"]) == (
+        5,
+        3,
+        "Kaplan-Meier, log-log bands inverted",
+    )
     assert set(answer.more["persistence"]["group"]) == {"all"}

@@ -1,13 +1,12 @@
 """Small models with known answers, and ways to run a kernel's text that no user has."""
 
-import math
 import re
 from dataclasses import replace
-from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numba import vectorize
 
 from cellkinetics.algebra import after, exp, where
 from cellkinetics.declare import (
@@ -19,6 +18,7 @@ from cellkinetics.declare import (
     Parameter,
     State,
 )
+from cellkinetics.kernel import vector
 from cellkinetics.kernel.compiled import Kernel
 from cellkinetics.kernel.layout import LANES, Dosing, Floats, Rows, ragged_start
 
@@ -221,23 +221,10 @@ def ragged_dosing(given: list[list[tuple[float, float]]]) -> Dosing:
     )
 
 
-def _exact_fma(a: float, b: float, c: float) -> float:
-    exact = Fraction(a) * Fraction(b) + Fraction(c)
-    return float(exact) if exact else a * b + c
-
-
-_FINITE_FMA = getattr(math, "fma", _exact_fma)  # not in Python 3.12
-
-
-def _one_fma(a: float, b: float, c: float) -> float:
-    try:
-        return float(_FINITE_FMA(float(a), float(b), float(c)))
-    except (ValueError, OverflowError):  # infinite, or not a number
-        return float(np.float64(a) * b + c)
-
-
-fma = np.vectorize(_one_fma, otypes=[np.float64])
-"""a * b + c, rounded once; of numbers or arrays."""
+@vectorize(["float64(float64, float64, float64)"])
+def fma(a: float, b: float, c: float) -> float:
+    """a * b + c, rounded once; of numbers or arrays."""
+    return vector.fma(a, b, c)
 
 
 def _bits(x: Any) -> Any:

@@ -14,6 +14,7 @@ RECORDED = Path(__file__).parent / "random_draws.json"
 def assert_held(found: Outcome) -> None:
     """What the library promises of its draws."""
     assert found.failed == 0
+    assert found.beyond < 0.05 * found.draws
     assert found.value_p95 < 1e-5
     assert found.value_worst < 1e-4
     assert found.elasticity_worst < 1e-3
