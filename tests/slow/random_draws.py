@@ -4,8 +4,8 @@
 
 Every parameter, fixed ones too, moves by an SD of 0.5 on its transformed scale (0.2 of the typical
 value where that scale is the natural one). States are compared as log(y + floor), the floor being
-the smallest value that the model says matters; sensitivities as those of that logarithm. Draws
-under which a state grows beyond e^600 are no patients; they must be solved, but their digits are
+the smallest value that the model says matters; sensitivities as those of that logarithm, relative
+where they are above 1 (a course at its threshold has some of 20,000). Draws under which a state grows beyond e^600 are no patients; they must be solved, but their digits are
 not compared (``beyond`` counts them).
 """
 
@@ -104,7 +104,8 @@ def outcome(name: str, count: int, batch: int = 100) -> Outcome:
         beyond += int(large.sum())
         good = (status == 0) & (status_0 == 0) & ~large
         value.append(np.abs(z - z_0)[good].max(axis=(1, 2)))
-        elasticity.append(np.abs(s - s_0)[good].max(axis=(1, 2, 3)))
+        off = np.abs(s - s_0) / np.maximum(1.0, np.abs(s_0))
+        elasticity.append(off[good].max(axis=(1, 2, 3)))
         smallest = np.array([q.smallest for q in model.states])
         negative = min(negative, float(np.nanmin(y / smallest)))
         steps.append(taken)
