@@ -5,8 +5,9 @@
 Every parameter, fixed ones too, moves by an SD of 0.5 on its transformed scale (0.2 of the typical
 value where that scale is the natural one). States are compared as log(y + floor), the floor being
 the smallest value that the model says matters; sensitivities as those of that logarithm, relative
-where they are above 1 (a course at its threshold has some of 20,000). Draws under which a state grows beyond e^600 are no patients; they must be solved, but their digits are
-not compared (``beyond`` counts them).
+where they are above 1 (a course at its threshold has some of 20,000). Draws under which a state
+grows beyond e^600 are no patients; they must be solved, but their digits are not compared
+(``beyond`` counts them).
 """
 
 import argparse
