@@ -1,14 +1,22 @@
 """Which tests share a process: those of one file, and those that compile the same model."""
 
+from typing import Any
+
 import pytest
 
 from cellkinetics.catalogue import model_names
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests for pytest-xdist: fixtures are made, and kernels compiled, once."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Schedule groups of tests, so that fixtures are made, and kernels compiled, once."""
+    from xdist.scheduler import LoadScopeScheduling
+
     names = model_names()
-    for item in items:
-        model = next((name for name in names if name in item.name or name in item.path.name), "")
-        item.add_marker(pytest.mark.xdist_group(model or str(item.path)))
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", maxsplit=1)[0]
+            return next((name for name in names if name in nodeid), file)
+
+    return Together(config, log)
